@@ -1,0 +1,30 @@
+#include "collectors/families.h"
+
+#include <utility>
+
+namespace collectors {
+
+SumFamily::SumFamily(std::string name, std::string help, prometheus::MetricType type,
+                     std::vector<std::string> labels)
+    : name_(std::move(name)), help_(std::move(help)), type_(type), labels_(std::move(labels)) {}
+
+void SumFamily::Add(std::vector<std::string> values, slurmdb::Uint128 amount, double unit) {
+  Sum& sum = sums_[std::move(values)];
+  sum.amount += amount;
+  sum.unit = unit;
+}
+
+prometheus::MetricFamily SumFamily::Build() const {
+  prometheus::MetricFamily family{name_, help_, type_, {}};
+  family.metric.reserve(sums_.size());
+  for (const auto& [values, sum] : sums_) {
+    prometheus::ClientMetric& metric = family.metric.emplace_back();
+    metric.label.reserve(labels_.size());
+    for (std::size_t i = 0; i < labels_.size(); ++i) metric.label.push_back({labels_[i], values[i]});
+    const double value = static_cast<double>(sum.amount) * sum.unit;
+    (type_ == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+  }
+  return family;
+}
+
+}  // namespace collectors

@@ -1,0 +1,28 @@
+// The names behind the ids a job is charged to.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "collectors/collector.h"
+
+namespace collectors {
+
+struct JobLabels {
+  std::string account;
+  std::string partition;  // while pending in several, the comma list that Slurm stores
+  std::string qos;        // empty: none
+  // none: this user is not to be exposed.
+  std::optional<std::string> user;
+};
+
+// As sacct has it: account and user come from the association. Without one, the account is the job row's own text
+// and the user its numeric uid.
+JobLabels LabelsOf(const slurmdb::AccountingView& view, const slurmdb::ClusterView& cluster,
+                   const slurmdb::JobGroup& group, const CollectorOptions& options);
+
+// LabelsOf for all groups of a cluster's ledger, by index.
+std::vector<JobLabels> AllLabels(const slurmdb::AccountingView& view, const slurmdb::ClusterView& cluster,
+                                 const CollectorOptions& options);
+
+}  // namespace collectors

@@ -1,0 +1,27 @@
+#include "collectors/registry.h"
+
+#include <array>
+
+#include "collectors/consumption.h"
+#include "collectors/jobs.h"
+#include "collectors/outcomes.h"
+#include "collectors/users.h"
+
+namespace collectors {
+
+std::span<const CollectorInfo> Registry() {
+  using slurmdb::Book;
+  static constexpr std::array kCollectors = {
+      CollectorInfo{"consumption", true, "TRES-seconds and energy that jobs consumed, by account and by user.",
+                    Book::kJobs, &CollectConsumption},
+      CollectorInfo{"jobs", true, "Jobs pending, running and suspended, with what they hold or ask for.",
+                    Book::kJobs, &CollectJobs},
+      CollectorInfo{"outcomes", true, "Jobs started, and jobs ended by final state.", Book::kJobs,
+                    &CollectOutcomes},
+      CollectorInfo{"users", true, "Jobs pending, running and suspended of each user.", Book::kJobs,
+                    &CollectUsers},
+  };
+  return kCollectors;
+}
+
+}  // namespace collectors

@@ -1,0 +1,140 @@
+// The accounting database as the collectors see it: one connection, and for each cluster the books kept from it.
+//
+//   Accounting accounting(options);
+//   accounting.StartPoll();                 // connects when needed, finds the clusters
+//   accounting.Require(Book::kJobs);        // brings that book up to date, once a poll
+//   Use(accounting.View(staleness));
+//
+// Not thread-safe, except Interrupt().
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "collectors/slurmdb/calendar.h"
+#include "collectors/slurmdb/connection.h"
+#include "collectors/slurmdb/job_ledger.h"
+#include "collectors/slurmdb/rows.h"
+#include "collectors/slurmdb/schema.h"
+#include "collectors/slurmdb/tres.h"
+
+namespace slurmdb {
+
+// What can be kept up to date; a collector names the books it is made from.
+enum class Book { kJobs };
+inline constexpr std::size_t kBooks = 1;
+
+// Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch seconds).
+using Epoch = std::variant<Period, std::int64_t>;
+
+struct AccountingOptions {
+  ConnectionOptions connection;
+  std::function<bool(std::string_view)> accepts_cluster = [](std::string_view) { return true; };
+  Calendar calendar{""};
+  Epoch epoch = Period::kMonth;
+  std::int64_t settle = 60;  // seconds by which totals stay behind, because end records arrive late
+  // Everything as it was at this instant, as far as the database can tell; settle does not apply then.
+  std::optional<std::int64_t> as_of;
+  LedgerOptions ledger;  // its epoch is set from the one above
+};
+
+// One cluster's books and names. Valid until the next StartPoll.
+struct ClusterView {
+  std::string_view name;
+  const JobLedger* jobs = nullptr;
+  const std::map<std::uint32_t, AssociationRow>* associations = nullptr;  // by id
+};
+
+struct AccountingView {
+  std::vector<ClusterView> clusters;  // by name
+  const TresCatalog* tres = nullptr;
+  const std::map<std::uint32_t, std::string>* qos = nullptr;  // names by id
+};
+
+// A cluster that could not be read while others could.
+struct ClusterFailure {
+  std::string cluster;
+  Reason reason;
+  std::string message;
+};
+
+// What the poller needs of an accounting database.
+class AccountingSource {
+ public:
+  virtual ~AccountingSource() = default;
+
+  // Begins a poll. Throws DatabaseError when the database cannot be reached or its global tables not be read.
+  virtual void StartPoll() = 0;
+  // Brings a book of every cluster up to date unless this poll has done so. A cluster that fails is left out and
+  // returned; its book stays as it was. Throws DatabaseError when the connection breaks, and again when asked
+  // again within the poll.
+  virtual const std::vector<ClusterFailure>& Require(Book book) = 0;
+  // The clusters whose books are not older than `staleness` seconds.
+  virtual AccountingView View(std::int64_t staleness) const = 0;
+
+  // True when the connection stood at the end of the last call.
+  virtual bool up() const = 0;
+  // Rows fetched since construction.
+  virtual std::uint64_t rows_read() const = 0;
+  // "host:port" or the socket's path, and the server's version, once it has been connected.
+  virtual std::string peer() const = 0;
+  virtual std::string server_version() const = 0;
+  // Columns that some reader does without, as "table.column".
+  virtual std::vector<std::string> missing_columns() const = 0;
+
+  // Thread-safe: makes whatever is under way fail soon, for shutting down.
+  virtual void Interrupt() noexcept = 0;
+};
+
+class Accounting : public AccountingSource {
+ public:
+  explicit Accounting(AccountingOptions options);
+
+  void StartPoll() override;
+  const std::vector<ClusterFailure>& Require(Book book) override;
+  AccountingView View(std::int64_t staleness) const override;
+  bool up() const override { return up_; }
+  std::uint64_t rows_read() const override { return db_.rows_read(); }
+  std::string peer() const override { return db_.peer(); }
+  std::string server_version() const override { return db_.server_version(); }
+  std::vector<std::string> missing_columns() const override;
+  void Interrupt() noexcept override { db_.Interrupt(); }
+
+ private:
+  struct Cluster {
+    std::unique_ptr<JobLedger> jobs;
+    std::map<std::uint32_t, AssociationRow> associations;
+    std::vector<std::string> missing_columns;
+  };
+  struct BookPoll {
+    bool done = false;
+    std::vector<ClusterFailure> failures;
+    std::optional<DatabaseError> error;
+  };
+
+  void Open();
+  void FindClusters();
+  void UpdateJobs(const std::string& name, Cluster& cluster);
+  std::int64_t EpochAt(std::int64_t as_of) const;
+
+  AccountingOptions options_;
+  Connection db_;
+  bool up_ = false;
+  bool probe_schema_ = true;
+  Schema schema_;
+  Moment moment_;
+  std::map<std::string, Cluster> clusters_;
+  TresCatalog tres_;
+  std::map<std::uint32_t, std::string> qos_;
+  std::array<BookPoll, kBooks> polls_;
+};
+
+}  // namespace slurmdb

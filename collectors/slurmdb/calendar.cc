@@ -1,0 +1,58 @@
+#include "collectors/slurmdb/calendar.h"
+
+#include <date/tz.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <stdexcept>
+
+namespace slurmdb {
+namespace {
+
+const date::time_zone* ProcessZone() {
+  // localtime(3) reads TZ first, so slurmdbd does too. A leading colon is part of the POSIX spelling.
+  if (const char* tz = std::getenv("TZ"); tz != nullptr && *tz != '\0') {
+    return date::locate_zone(*tz == ':' ? tz + 1 : tz);
+  }
+  try {
+    return date::current_zone();
+  } catch (const std::runtime_error&) {  // a container without /etc/localtime
+    return date::locate_zone("Etc/UTC");
+  }
+}
+
+}  // namespace
+
+Calendar::Calendar(const std::string& zone) try
+    : zone_(zone.empty() ? ProcessZone() : date::locate_zone(zone)), name_(zone_->name()) {
+} catch (const std::runtime_error& error) {
+  throw std::runtime_error("time zone \"" + zone + "\" is not in the time zone database: " + error.what());
+}
+
+std::int64_t Calendar::PeriodStart(Period period, std::int64_t time) const {
+  const date::sys_seconds instant{std::chrono::seconds(time)};
+  const auto local_day = date::floor<date::days>(zone_->to_local(instant));
+  const date::year_month_day today{local_day};
+  date::year_month_day first = today;
+  switch (period) {
+    case Period::kDay:
+      break;
+    case Period::kMonth:
+      first = today.year() / today.month() / 1;
+      break;
+    case Period::kQuarter:
+      first = today.year() / date::month((static_cast<unsigned>(today.month()) - 1) / 3 * 3 + 1) / 1;
+      break;
+    case Period::kYear:
+      first = today.year() / 1 / 1;
+      break;
+  }
+  return Midnight(int{first.year()}, unsigned{first.month()}, unsigned{first.day()});
+}
+
+std::int64_t Calendar::Midnight(int year, unsigned month, unsigned day) const {
+  const date::local_days local{date::year(year) / date::month(month) / date::day(day)};
+  return zone_->to_sys(local, date::choose::earliest).time_since_epoch() / std::chrono::seconds(1);
+}
+
+}  // namespace slurmdb

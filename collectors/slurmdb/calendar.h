@@ -1,0 +1,35 @@
+// slurmdbd's wall clock: where its days, months, quarters and years begin.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace date {
+class time_zone;
+}
+
+namespace slurmdb {
+
+enum class Period { kDay, kMonth, kQuarter, kYear };
+
+class Calendar {
+ public:
+  // `zone` is an IANA name such as "Europe/Paris". Empty: the zone this process runs in (TZ, else the machine's).
+  // Throws std::runtime_error that names the zone when the time zone database does not hold it.
+  explicit Calendar(const std::string& zone);
+
+  // The first second of the period that holds `time` (both epoch seconds), in local time. Where a clock change
+  // skips local midnight it is the first second after the change.
+  std::int64_t PeriodStart(Period period, std::int64_t time) const;
+
+  // Local midnight, or the first second after a clock change that skips it.
+  std::int64_t Midnight(int year, unsigned month, unsigned day) const;
+
+  const std::string& zone() const { return name_; }
+
+ private:
+  const date::time_zone* zone_;
+  std::string name_;
+};
+
+}  // namespace slurmdb

@@ -1,0 +1,387 @@
+#include "collectors/slurmdb/job_ledger.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <utility>
+
+#include "collectors/slurmdb/value.h"
+
+namespace slurmdb {
+namespace {
+
+constexpr std::int64_t kFine = 300;
+constexpr std::int64_t kHour = 3600;
+constexpr std::int64_t kDay = 86400;
+constexpr std::int64_t kFineAge = 2 * kHour;
+
+std::int64_t FloorTo(std::int64_t time, std::int64_t width) { return time - time % width; }
+
+// Exact as long as job ids and epoch seconds fit 32 bits, which they do until 2106.
+std::uint64_t Pack(const JobKey& key) {
+  return (static_cast<std::uint64_t>(key.id_job) << 32) | (key.time_submit & 0xffffffff);
+}
+
+struct Cell {
+  std::int64_t start;
+  std::int64_t width;
+};
+
+// The bucket a job that ended at `time` belongs to. The borders between ages lie on whole days and hours, so no
+// two cells overlap.
+Cell CellOf(std::int64_t time, std::int64_t now, std::int64_t wide_window) {
+  std::int64_t width = kFine;
+  if (time < FloorTo(now - wide_window, kDay)) {
+    width = kDay;
+  } else if (time < FloorTo(now - kFineAge, kHour)) {
+    width = kHour;
+  }
+  return {FloorTo(time, width), width};
+}
+
+std::int64_t Signed(std::uint64_t time) {
+  constexpr std::uint64_t kFar = std::uint64_t{1} << 62;
+  return static_cast<std::int64_t>(std::min(time, kFar));
+}
+
+// Has this row ever held resources? A row cancelled while pending may carry a start time (backfill's forecast, or
+// its own end), but never an allocation.
+bool Ran(const JobRow& row, JobState state) {
+  if (state == JobState::kPending || !IsInstant(row.time_start)) return false;
+  if (row.time_end == 0 || !row.tres_alloc.empty()) return true;
+  if (state == JobState::kCancelled || state == JobState::kDeadline || state == JobState::kRevoked) return false;
+  return row.time_start < row.time_end;
+}
+
+std::int64_t Overlap(std::int64_t a_from, std::int64_t a_to, std::int64_t b_from, std::int64_t b_to) {
+  return std::max<std::int64_t>(0, std::min(a_to, b_to) - std::max(a_from, b_from));
+}
+
+}  // namespace
+
+// ---- TresSums, JobTotals, LiveJob
+
+void TresSums::Add(std::uint32_t id, Uint128 amount) {
+  const auto at = std::lower_bound(entries_.begin(), entries_.end(), id,
+                                   [](const auto& entry, std::uint32_t wanted) { return entry.first < wanted; });
+  if (at != entries_.end() && at->first == id) {
+    at->second += amount;
+  } else {
+    entries_.insert(at, {id, amount});
+  }
+}
+
+void TresSums::Add(const TresSums& other) {
+  for (const auto& [id, amount] : other.entries_) Add(id, amount);
+}
+
+void JobTotals::Add(const JobTotals& other) {
+  tres_seconds.Add(other.tres_seconds);
+  energy_joules += other.energy_joules;
+  started += other.started;
+  for (std::size_t i = 0; i < ended.size(); ++i) ended[i] += other.ended[i];
+}
+
+std::optional<JobState> LiveJob::PhaseAt(const Moment& moment) const {
+  if (moment.live) {
+    if (time_end != 0 || state > JobState::kSuspended) return std::nullopt;
+    return state;
+  }
+  const std::int64_t at = moment.as_of;
+  if (Signed(key.time_submit) > at || (time_end != 0 && Signed(time_end) <= at)) return std::nullopt;
+  if (!ran || Signed(time_start) > at) return JobState::kPending;
+  for (const Suspension& suspension : suspensions) {
+    if (Signed(suspension.time_start) <= at && (suspension.time_end == 0 || Signed(suspension.time_end) > at)) {
+      return JobState::kSuspended;
+    }
+  }
+  // Without its rows in suspend_table a suspension is only known to last still.
+  if (suspensions.empty() && state == JobState::kSuspended) return JobState::kSuspended;
+  return JobState::kRunning;
+}
+
+std::int64_t LiveJob::RunSeconds(std::int64_t from, std::int64_t to) const {
+  if (!ran) return 0;
+  const std::int64_t start = std::max(from, Signed(time_start));
+  const std::int64_t end = time_end == 0 ? to : std::min(to, Signed(time_end));
+  if (start >= end) return 0;
+  std::int64_t suspended = 0;
+  if (!suspensions.empty()) {
+    for (const Suspension& suspension : suspensions) {
+      suspended += Overlap(start, end, Signed(suspension.time_start),
+                           suspension.time_end == 0 ? end : Signed(suspension.time_end));
+    }
+  } else if (state == JobState::kSuspended && time_end == 0) {
+    // While suspended the column holds the moment of suspension less what was accumulated before it.
+    suspended = std::max<std::int64_t>(0, end - Signed(time_suspended));
+  } else {
+    suspended = Signed(time_suspended);
+  }
+  return std::max<std::int64_t>(0, end - start - suspended);
+}
+
+// ---- JobLedger
+
+JobLedger::JobLedger(LedgerOptions options) : options_(options) {}
+
+bool JobLedger::NeedsRecount(const Moment& moment) const {
+  if (!counted_at_) return true;
+  const std::int64_t age = moment.now - *counted_at_;
+  if (age >= options_.recount_interval) return true;
+  // A record older than the wide window came in.
+  return reroll_from_ && *reroll_from_ < moment.now - options_.wide_window && age >= options_.wide_interval;
+}
+
+std::size_t JobLedger::GroupOf(const JobRow& row) {
+  const auto mix = [](std::size_t seed, std::size_t value) {
+    return seed ^ (value + 0x9e3779b97f4a7c15ULL + (seed << 6) + (seed >> 2));
+  };
+  std::size_t hash = std::hash<std::string_view>{}(row.partition);
+  hash = mix(hash, std::hash<std::string_view>{}(row.account));
+  hash = mix(hash, row.id_assoc);
+  hash = mix(hash, row.id_qos);
+  hash = mix(hash, row.id_user);
+  const auto [first, last] = group_index_.equal_range(hash);
+  for (auto at = first; at != last; ++at) {
+    const JobGroup& group = groups_[at->second];
+    if (group.id_assoc == row.id_assoc && group.id_qos == row.id_qos && group.id_user == row.id_user &&
+        group.partition == row.partition && group.account == row.account) {
+      return at->second;
+    }
+  }
+  groups_.push_back({row.id_assoc, row.id_qos, row.id_user, std::string(row.account), std::string(row.partition)});
+  group_index_.emplace(hash, groups_.size() - 1);
+  return groups_.size() - 1;
+}
+
+LiveJob JobLedger::JobOf(const JobRow& row) {
+  LiveJob job;
+  job.key = row.key;
+  job.db_inx = row.db_inx;
+  job.group = GroupOf(row);
+  job.state = JobStateOf(row.state);
+  job.time_eligible = row.time_eligible;
+  job.time_start = row.time_start;
+  job.time_end = row.time_end;
+  job.time_suspended = row.time_suspended;
+  job.ran = Ran(row, job.state);
+  ParseTres(row.tres_alloc, job.tres_alloc);
+  if (row.tres_req) job.tres_req = ParseTres(*row.tres_req);
+  job.tasks = std::max<std::uint64_t>(1, row.array_task_pending);
+  if (row.timelimit && *row.timelimit != 0 && !IsUnset32(*row.timelimit)) job.timelimit_minutes = row.timelimit;
+  return job;
+}
+
+JobLedger::Bucket& JobLedger::BucketAt(std::int64_t time, Reading& reading) const {
+  const Cell cell = CellOf(time, reading.now, options_.wide_window);
+  Bucket& bucket = reading.buckets[cell.start];
+  bucket.width = cell.width;
+  return bucket;
+}
+
+namespace {
+
+void Count(JobTotals& totals, const TresCounts& tres_alloc, std::int64_t seconds) {
+  for (const TresCount& tres : tres_alloc) {
+    if (tres.id == kTresEnergy) continue;
+    totals.tres_seconds.Add(tres.id, Uint128{tres.count} * static_cast<std::uint64_t>(seconds));
+  }
+}
+
+void CountEnd(JobTotals& totals, const TresCounts& tres_alloc, JobState state) {
+  ++totals.ended[static_cast<std::size_t>(state)];
+  for (const TresCount& tres : tres_alloc) {
+    // Joules of the whole job, never to be multiplied by time.
+    if (tres.id == kTresEnergy) totals.energy_joules += tres.count;
+  }
+}
+
+}  // namespace
+
+void JobLedger::Take(const JobRow& row, Reading& reading) {
+  const std::int64_t end = Signed(row.time_end);
+  if (end == 0 || end > reading.as_of) {
+    reading.live.push_back(JobOf(row));
+    return;
+  }
+  const std::int64_t start = Signed(row.time_start);
+  const JobState state = JobStateOf(row.state);
+  const bool ran = Ran(row, state);
+  if (ran && row.time_suspended != 0 && start < options_.epoch) {
+    // How much of the suspension lies before the epoch is only in suspend_table.
+    reading.held.push_back(JobOf(row));
+    return;
+  }
+  Bucket& bucket = BucketAt(end, reading);
+  bucket.keys.push_back(Pack(row.key));
+  JobTotals& totals = bucket.totals[GroupOf(row)];
+  scratch_.clear();
+  ParseTres(row.tres_alloc, scratch_);
+  CountEnd(totals, scratch_, state);
+  if (!ran) return;
+  if (start >= options_.epoch) ++totals.started;
+  const std::int64_t seconds = end - std::max(start, options_.epoch) - Signed(row.time_suspended);
+  if (seconds > 0) Count(totals, scratch_, seconds);
+}
+
+void JobLedger::Finish(JobSource& source, Reading& reading) const {
+  std::unordered_map<std::uint64_t, std::vector<LiveJob*>> wanting;
+  for (std::vector<LiveJob>* jobs : {&reading.live, &reading.held}) {
+    for (LiveJob& job : *jobs) {
+      if (job.state == JobState::kSuspended || job.time_suspended != 0) wanting[job.db_inx].push_back(&job);
+    }
+  }
+  if (!wanting.empty()) {
+    std::vector<std::uint64_t> db_inxs;
+    db_inxs.reserve(wanting.size());
+    for (const auto& [db_inx, jobs] : wanting) db_inxs.push_back(db_inx);
+    std::sort(db_inxs.begin(), db_inxs.end());
+    for (const Suspension& suspension : source.ReadSuspensions(db_inxs)) {
+      for (LiveJob* job : wanting[suspension.db_inx]) job->suspensions.push_back(suspension);
+    }
+  }
+  for (const LiveJob& job : reading.held) {
+    Bucket& bucket = BucketAt(Signed(job.time_end), reading);
+    bucket.keys.push_back(Pack(job.key));
+    JobTotals& totals = bucket.totals[job.group];
+    CountEnd(totals, job.tres_alloc, job.state);
+    Count(totals, job.tres_alloc, job.RunSeconds(options_.epoch, reading.as_of));
+  }
+  reading.held.clear();
+  for (auto& [start, bucket] : reading.buckets) std::sort(bucket.keys.begin(), bucket.keys.end());
+}
+
+void JobLedger::Recount(JobSource& source, const Moment& moment) {
+  Reading reading{moment.now, moment.as_of, {}, {}, {}};
+  const std::uint64_t max_db_inx = source.MaxDbInx();
+  const std::int64_t until =
+      CellOf(moment.now - options_.overlap, moment.now, options_.wide_window).start;
+  // A day at a time: each statement stays short, however long the epoch.
+  for (std::int64_t from = options_.epoch; from < until;) {
+    const std::int64_t to = std::min(until, FloorTo(from, kDay) + kDay);
+    source.ReadEnded(from, to, [&](const JobRow& row) { Take(row, reading); });
+    from = to;
+  }
+  Finish(source, reading);
+  buckets_ = std::move(reading.buckets);
+  live_.clear();
+  read_at_ = moment.now;
+  widened_at_ = moment.now;
+  counted_at_ = moment.now;
+  max_db_inx_ = max_db_inx;
+  last_rollup_ = source.LastHourlyRollup();
+  reroll_from_.reset();
+}
+
+void JobLedger::Coalesce(std::int64_t now) {
+  for (auto at = buckets_.begin(); at != buckets_.end();) {
+    const Cell cell = CellOf(at->first, now, options_.wide_window);
+    if (cell.width <= at->second.width) {
+      ++at;
+      continue;
+    }
+    Bucket bucket = std::move(at->second);
+    at = buckets_.erase(at);
+    Bucket& wider = buckets_[cell.start];
+    wider.width = cell.width;
+    for (const auto& [group, totals] : bucket.totals) wider.totals[group].Add(totals);
+    const auto middle = static_cast<std::ptrdiff_t>(wider.keys.size());
+    wider.keys.insert(wider.keys.end(), bucket.keys.begin(), bucket.keys.end());
+    std::inplace_merge(wider.keys.begin(), wider.keys.begin() + middle, wider.keys.end());
+  }
+}
+
+void JobLedger::ReadBucket(JobSource& source, std::int64_t time, Reading& reading) {
+  Bucket& bucket = BucketAt(time, reading);
+  const std::int64_t start = CellOf(time, reading.now, options_.wide_window).start;
+  source.ReadEnded(std::max(start, options_.epoch), start + bucket.width,
+                   [&](const JobRow& row) { Take(row, reading); });
+}
+
+void JobLedger::Update(JobSource& source, const Moment& moment) {
+  Reading reading{moment.now, moment.as_of, {}, {}, {}};
+  Coalesce(moment.now);
+
+  std::optional<std::int64_t> reroll_from = reroll_from_;
+  const std::optional<std::int64_t> rollup = source.LastHourlyRollup();
+  if (rollup && last_rollup_ && *rollup < *last_rollup_) {
+    reroll_from = std::min(*rollup, reroll_from.value_or(*rollup));
+  }
+  // Releases from 25.11 on send last_ran back all the time, so the signal is not answered at every poll.
+  const std::int64_t since_wide = moment.now - widened_at_;
+  const bool answer_reroll = reroll_from && since_wide >= options_.wide_interval / 4;
+  const bool wide = since_wide >= options_.wide_interval || answer_reroll;
+  std::int64_t from = read_at_ - options_.overlap;
+  if (wide) from = std::min(from, moment.now - options_.wide_window);
+  if (answer_reroll) from = std::min(from, std::max(*reroll_from, moment.now - options_.wide_window));
+  from = CellOf(std::min(from, moment.as_of), moment.now, options_.wide_window).start;
+
+  const std::uint64_t max_db_inx = source.MaxDbInx();
+  source.ReadOpen([&](const JobRow& row) { Take(row, reading); });
+  source.ReadEnded(std::max(from, options_.epoch), 0, [&](const JobRow& row) { Take(row, reading); });
+
+  // What was known, and what is here now.
+  std::unordered_set<std::uint64_t> known;
+  for (const LiveJob& job : live_) known.insert(Pack(job.key));
+  for (auto at = buckets_.lower_bound(from); at != buckets_.end(); ++at) {
+    known.insert(at->second.keys.begin(), at->second.keys.end());
+  }
+  std::unordered_set<std::uint64_t> here;
+  for (const LiveJob& job : reading.live) here.insert(Pack(job.key));
+  for (const LiveJob& job : reading.held) here.insert(Pack(job.key));
+  for (const auto& [start, bucket] : reading.buckets) here.insert(bucket.keys.begin(), bucket.keys.end());
+
+  std::set<std::int64_t> stale;  // starts of older buckets that have to be read again
+  const auto mark = [&](const JobRow& row) {
+    const std::int64_t end = Signed(row.time_end);
+    if (end >= options_.epoch && end < from) {
+      stale.insert(CellOf(end, moment.now, options_.wide_window).start);
+    }
+  };
+  std::vector<JobKey> vanished;
+  for (const LiveJob& job : live_) {
+    if (!here.contains(Pack(job.key))) vanished.push_back(job.key);
+  }
+  if (!vanished.empty()) source.ReadByKey(vanished, mark);
+  source.ReadInsertedAfter(max_db_inx_, from, mark);
+  for (const std::uint64_t key : here) {
+    if (known.contains(key)) continue;
+    for (auto at = buckets_.begin(); at != buckets_.end() && at->first < from; ++at) {
+      if (std::binary_search(at->second.keys.begin(), at->second.keys.end(), key)) stale.insert(at->first);
+    }
+  }
+  for (const std::int64_t start : stale) ReadBucket(source, start, reading);
+  Finish(source, reading);
+
+  // Nothing below throws on account of the database: from here on the new book stands.
+  buckets_.erase(buckets_.lower_bound(from), buckets_.end());
+  for (const std::int64_t start : stale) buckets_.erase(start);
+  buckets_.merge(reading.buckets);
+  live_ = std::move(reading.live);
+  moment_ = moment;
+  read_at_ = moment.now;
+  if (wide) widened_at_ = moment.now;
+  // A record from before the wide window is left for the next recount.
+  reroll_from_ = reroll_from;
+  if (answer_reroll && *reroll_from >= moment.now - options_.wide_window) reroll_from_.reset();
+  last_rollup_ = rollup;
+  max_db_inx_ = max_db_inx;
+  SumUp();
+}
+
+void JobLedger::SumUp() {
+  totals_.assign(groups_.size(), JobTotals{});
+  for (const auto& [start, bucket] : buckets_) {
+    for (const auto& [group, totals] : bucket.totals) totals_[group].Add(totals);
+  }
+  for (const LiveJob& job : live_) {
+    if (!job.ran) continue;
+    const std::int64_t start = Signed(job.time_start);
+    JobTotals& totals = totals_[job.group];
+    if (start >= options_.epoch && start <= moment_.as_of) ++totals.started;
+    const std::int64_t seconds = job.RunSeconds(options_.epoch, moment_.as_of);
+    if (seconds > 0) Count(totals, job.tres_alloc, seconds);
+  }
+}
+
+}  // namespace slurmdb

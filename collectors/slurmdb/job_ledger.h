@@ -1,0 +1,201 @@
+// The book of jobs of one cluster since a fixed instant, the epoch.
+//
+//   JobLedger ledger(options);
+//   if (ledger.NeedsRecount(moment)) ledger.Recount(source, moment);   // cold start, daily, after trouble
+//   ledger.Update(source, moment);                                     // each poll, in one snapshot
+//   ledger.totals();  ledger.live();
+//
+// How it stays exact without reading the table again and again. Ended jobs lie in buckets by their time_end: five
+// minutes wide when young, then an hour, then a day. A poll reads the open rows and all rows that ended since a
+// bucket boundary a little before the last poll, and *replaces* the buckets from there on: a row read twice
+// cannot count twice, a corrected or deleted one corrects itself. A row that shows up or ends outside of that
+// window is noticed in one of four ways, and then the bucket it belongs to is read again as a whole:
+//   - an open row is gone: it is looked up by its key;
+//   - a row inserted since the last poll has ended long ago (the record came late);
+//   - a row new to the window is found in an older bucket (its time_end was corrected);
+//   - slurmdbd's last_ran_table went back (a record about the past came in): a wider window is read. The same
+//     happens every wide_interval, and every recount_interval the whole epoch is read into a new book.
+//
+// Times are epoch seconds. Consumption is TRES × real time less suspensions, as `sacct -D` has it, clipped to
+// [epoch, as_of]. Not thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "collectors/slurmdb/job_state.h"
+#include "collectors/slurmdb/rows.h"
+#include "collectors/slurmdb/tres.h"
+
+namespace slurmdb {
+
+__extension__ using Uint128 = unsigned __int128;
+
+// Where a ledger's rows come from: one cluster's tables. Implementations throw DatabaseError.
+class JobSource {
+ public:
+  using Sink = std::function<void(const JobRow&)>;
+
+  virtual ~JobSource() = default;
+  // Rows with time_end = 0.
+  virtual void ReadOpen(const Sink& sink) = 0;
+  // Rows with from <= time_end < to; no upper bound when `to` is 0. `from` is above 0.
+  virtual void ReadEnded(std::int64_t from, std::int64_t to, const Sink& sink) = 0;
+  virtual void ReadByKey(std::span<const JobKey> keys, const Sink& sink) = 0;
+  // Ended rows with job_db_inx > after and time_end < ended_before.
+  virtual void ReadInsertedAfter(std::uint64_t after, std::int64_t ended_before, const Sink& sink) = 0;
+  virtual std::vector<Suspension> ReadSuspensions(std::span<const std::uint64_t> db_inxs) = 0;
+  // 0 for an empty table.
+  virtual std::uint64_t MaxDbInx() = 0;
+  // last_ran_table.hourly_rollup; none before the first roll-up.
+  virtual std::optional<std::int64_t> LastHourlyRollup() = 0;
+};
+
+struct LedgerOptions {
+  std::int64_t epoch = 0;
+  std::int64_t overlap = 15 * 60;
+  std::int64_t wide_window = 26 * 3600;
+  std::int64_t wide_interval = 3600;
+  std::int64_t recount_interval = 24 * 3600;
+};
+
+// The instants of one poll.
+struct Moment {
+  std::int64_t now = 0;    // the database's clock
+  std::int64_t as_of = 0;  // totals are computed for this instant: now less the settling time
+  // True: "what runs" is what the state column says. False: it is worked out for as_of, in the past.
+  bool live = true;
+};
+
+// Who a job is charged to. Account, user and QOS names are resolved later, by id.
+struct JobGroup {
+  std::uint32_t id_assoc = 0;
+  std::uint32_t id_qos = 0;
+  std::uint32_t id_user = 0;
+  std::string account;  // job_table's own text, for rows whose association is unknown
+  std::string partition;
+
+  bool operator==(const JobGroup&) const = default;
+};
+
+// Sums by TRES id, sorted by id.
+class TresSums {
+ public:
+  void Add(std::uint32_t id, Uint128 amount);
+  void Add(const TresSums& other);
+  const std::vector<std::pair<std::uint32_t, Uint128>>& entries() const { return entries_; }
+  bool operator==(const TresSums&) const = default;
+
+ private:
+  std::vector<std::pair<std::uint32_t, Uint128>> entries_;
+};
+
+// What one group did between epoch and as_of.
+struct JobTotals {
+  TresSums tres_seconds;     // Slurm's units × seconds; energy is not in here
+  Uint128 energy_joules = 0;  // of ended jobs
+  std::uint64_t started = 0;
+  std::array<std::uint64_t, kJobStates> ended{};
+
+  void Add(const JobTotals& other);
+  bool operator==(const JobTotals&) const = default;
+};
+
+// A job that is pending, running or suspended, or has ended after as_of.
+struct LiveJob {
+  JobKey key;
+  std::uint64_t db_inx = 0;
+  std::size_t group = 0;  // index into JobLedger::groups()
+  JobState state = JobState::kUnknown;
+  std::uint64_t time_eligible = 0;
+  std::uint64_t time_start = 0;
+  std::uint64_t time_end = 0;
+  std::uint64_t time_suspended = 0;
+  bool ran = false;  // it has really started, at some time
+  TresCounts tres_alloc;
+  std::optional<TresCounts> tres_req;
+  std::uint64_t tasks = 1;  // a pending array is one row that stands for all its pending tasks
+  std::optional<std::uint64_t> timelimit_minutes;  // none: unknown or unlimited
+  std::vector<Suspension> suspensions;             // by time_start
+
+  // Pending, running or suspended at that moment; none when it was not there yet or is over.
+  std::optional<JobState> PhaseAt(const Moment& moment) const;
+  // Seconds it ran within [from, to], less suspensions.
+  std::int64_t RunSeconds(std::int64_t from, std::int64_t to) const;
+};
+
+class JobLedger {
+ public:
+  explicit JobLedger(LedgerOptions options);
+
+  // True before the first count and every recount_interval.
+  bool NeedsRecount(const Moment& moment) const;
+  // Reads the history of the epoch, a slice at a time, into a new book. Call Update afterwards. When it throws,
+  // the old book stands.
+  void Recount(JobSource& source, const Moment& moment);
+  // Brings the book up to `moment`. Call within one database snapshot. When it throws, the old book stands.
+  void Update(JobSource& source, const Moment& moment);
+
+  const LedgerOptions& options() const { return options_; }
+  // The moment of the last Update.
+  const Moment& moment() const { return moment_; }
+  const std::vector<JobGroup>& groups() const { return groups_; }
+  // One entry a group, same index.
+  const std::vector<JobTotals>& totals() const { return totals_; }
+  const std::vector<LiveJob>& live() const { return live_; }
+
+ private:
+  // Jobs that ended in [start of this bucket, start + width), none after as_of.
+  struct Bucket {
+    std::int64_t width = 0;
+    std::unordered_map<std::size_t, JobTotals> totals;  // by group
+    std::vector<std::uint64_t> keys;                    // of all its rows, packed; sorted once it is in the book
+  };
+  using Buckets = std::map<std::int64_t, Bucket>;  // by start
+
+  // Rows on their way into the book.
+  struct Reading {
+    std::int64_t now = 0;
+    std::int64_t as_of = 0;
+    Buckets buckets;
+    std::vector<LiveJob> live;
+    std::vector<LiveJob> held;  // ended, but waiting for their suspensions to be read
+  };
+
+  std::size_t GroupOf(const JobRow& row);
+  LiveJob JobOf(const JobRow& row);
+  void Take(const JobRow& row, Reading& reading);
+  Bucket& BucketAt(std::int64_t time, Reading& reading) const;
+  // Reads the suspensions that matter, puts the held rows into their buckets and sorts the buckets' keys.
+  void Finish(JobSource& source, Reading& reading) const;
+  void ReadBucket(JobSource& source, std::int64_t time, Reading& reading);
+  // Every bucket gets the width that its age asks for at `now`.
+  void Coalesce(std::int64_t now);
+  void SumUp();
+
+  LedgerOptions options_;
+  Moment moment_;
+  std::vector<JobGroup> groups_;
+  std::unordered_multimap<std::size_t, std::size_t> group_index_;  // hash of a group -> its index
+  Buckets buckets_;
+  std::vector<LiveJob> live_;
+  std::vector<JobTotals> totals_;
+  TresCounts scratch_;
+  std::int64_t read_at_ = 0;     // `now` of the last successful reading
+  std::int64_t widened_at_ = 0;  // of the last one with a wide window
+  std::optional<std::int64_t> counted_at_;
+  std::uint64_t max_db_inx_ = 0;
+  std::optional<std::int64_t> last_rollup_;
+  std::optional<std::int64_t> reroll_from_;  // a re-roll was seen and not yet answered
+};
+
+}  // namespace slurmdb

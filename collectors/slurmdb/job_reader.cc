@@ -1,0 +1,128 @@
+#include "collectors/slurmdb/job_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "collectors/slurmdb/connection.h"
+#include "collectors/slurmdb/readers.h"
+#include "collectors/slurmdb/schema.h"
+#include "collectors/slurmdb/utf8.h"
+
+namespace slurmdb {
+namespace {
+
+constexpr std::size_t kKeysPerStatement = 200;
+
+// Text that is put aside only when it has to be repaired, which it hardly ever has.
+std::string_view Repaired(std::string_view text, std::string& buffer) {
+  if (IsUtf8(text)) return text;
+  buffer = RepairUtf8(text);
+  return buffer;
+}
+
+}  // namespace
+
+JobReader::JobReader(Connection& db, const Schema& schema, const std::string& cluster)
+    : db_(db),
+      jobs_(ClusterTable(cluster, "job_table")),
+      suspends_(ClusterTable(cluster, "suspend_table")),
+      last_ran_(ClusterTable(cluster, "last_ran_table")),
+      name_(cluster + "_job_table"),
+      has_timelimit_(schema.Has(name_, "timelimit")),
+      has_tres_req_(schema.Has(name_, "tres_req")) {}
+
+std::vector<std::string> JobReader::Tables(const std::string& cluster) { return {cluster + "_job_table"}; }
+
+std::vector<std::string> JobReader::MissingColumns() const {
+  std::vector<std::string> missing;
+  if (!has_timelimit_) missing.push_back(name_ + ".timelimit");
+  if (!has_tres_req_) missing.push_back(name_ + ".tres_req");
+  return missing;
+}
+
+void JobReader::Read(const char* purpose, const std::string& index, const std::string& where, const Sink& sink) {
+  Result rows = db_.Query(
+      purpose, fmt::format("SELECT job_db_inx, id_job, time_submit, id_assoc, id_qos, id_user, state, time_eligible, "
+                           "time_start, time_end, time_suspended, account, `partition`, tres_alloc, "
+                           "array_task_pending{}{} FROM {} FORCE INDEX ({}) WHERE {}",
+                           has_timelimit_ ? ", timelimit" : ", NULL", has_tres_req_ ? ", tres_req" : ", NULL", jobs_,
+                           index, where));
+  std::string account;
+  std::string partition;
+  while (rows.Next()) {
+    JobRow row;
+    row.db_inx = rows[0].AsU64();
+    row.key = {rows[1].AsU32(), rows[2].AsU64()};
+    row.id_assoc = rows[3].AsU32Or(0);
+    row.id_qos = rows[4].AsU32Or(0);
+    row.id_user = rows[5].AsU32Or(0);
+    row.state = rows[6].AsU64();
+    row.time_eligible = rows[7].AsU64Or(0);
+    row.time_start = rows[8].AsU64Or(0);
+    row.time_end = rows[9].AsU64Or(0);
+    row.time_suspended = rows[10].AsU64Or(0);
+    row.account = Repaired(rows[11].raw(), account);
+    row.partition = Repaired(rows[12].raw(), partition);
+    row.tres_alloc = rows[13].raw();
+    row.array_task_pending = rows[14].AsU32Or(0);
+    if (has_timelimit_) row.timelimit = rows[15].AsU64Or(kNoVal);
+    if (has_tres_req_) row.tres_req = rows[16].raw();
+    sink(row);
+  }
+}
+
+void JobReader::ReadOpen(const Sink& sink) { Read("jobs-open", "rollup2", "time_end = 0", sink); }
+
+void JobReader::ReadEnded(std::int64_t from, std::int64_t to, const Sink& sink) {
+  std::string where = fmt::format("time_end >= {}", from);
+  if (to != 0) where += fmt::format(" AND time_end < {}", to);
+  Read("jobs-ended", "rollup2", where, sink);
+}
+
+void JobReader::ReadByKey(std::span<const JobKey> keys, const Sink& sink) {
+  // The unique index (id_job, time_submit) is named id_job. Spelled out with OR: not every server turns a list of
+  // pairs into a range.
+  for (std::size_t first = 0; first < keys.size(); first += kKeysPerStatement) {
+    std::string where;
+    for (const JobKey& key : keys.subspan(first, std::min(kKeysPerStatement, keys.size() - first))) {
+      where += fmt::format("{}(id_job = {} AND time_submit = {})", where.empty() ? "" : " OR ", key.id_job,
+                           key.time_submit);
+    }
+    Read("jobs-by-key", "id_job", where, sink);
+  }
+}
+
+void JobReader::ReadInsertedAfter(std::uint64_t after, std::int64_t ended_before, const Sink& sink) {
+  Read("jobs-inserted", "PRIMARY",
+       fmt::format("job_db_inx > {} AND time_end > 0 AND time_end < {}", after, ended_before), sink);
+}
+
+std::vector<Suspension> JobReader::ReadSuspensions(std::span<const std::uint64_t> db_inxs) {
+  std::vector<Suspension> suspensions;
+  for (std::size_t first = 0; first < db_inxs.size(); first += kKeysPerStatement) {
+    // PRIMARY (job_db_inx, time_start).
+    const auto chunk = db_inxs.subspan(first, std::min(kKeysPerStatement, db_inxs.size() - first));
+    Result rows = db_.Query("suspensions",
+                            fmt::format("SELECT job_db_inx, time_start, time_end FROM {} FORCE INDEX (PRIMARY) "
+                                        "WHERE job_db_inx IN ({}) ORDER BY job_db_inx, time_start",
+                                        suspends_, fmt::join(chunk, ", ")));
+    while (rows.Next()) suspensions.push_back({rows[0].AsU64(), rows[1].AsU64(), rows[2].AsU64Or(0)});
+  }
+  return suspensions;
+}
+
+std::uint64_t JobReader::MaxDbInx() {
+  // The end of PRIMARY (job_db_inx).
+  Result rows = db_.Query("jobs-newest", fmt::format("SELECT MAX(job_db_inx) FROM {}", jobs_));
+  return rows.Next() ? rows[0].AsU64Or(0) : 0;
+}
+
+std::optional<std::int64_t> JobReader::LastHourlyRollup() {
+  // One row.
+  Result rows = db_.Query("last-rollup", fmt::format("SELECT MAX(hourly_rollup) FROM {}", last_ran_));
+  if (!rows.Next() || rows[0].is_null()) return std::nullopt;
+  return rows[0].AsI64();
+}
+
+}  // namespace slurmdb

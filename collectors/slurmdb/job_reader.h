@@ -1,0 +1,44 @@
+// job_table, suspend_table and last_ran_table of one cluster, as the rows a JobLedger asks for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "collectors/slurmdb/job_ledger.h"
+
+namespace slurmdb {
+
+class Connection;
+class Schema;
+
+class JobReader : public JobSource {
+ public:
+  // `db` and `schema` are kept by reference.
+  JobReader(Connection& db, const Schema& schema, const std::string& cluster);
+
+  // The tables it reads, unquoted, for Schema::Probe.
+  static std::vector<std::string> Tables(const std::string& cluster);
+  // Columns it can do without that are not there, as "table.column".
+  std::vector<std::string> MissingColumns() const;
+
+  void ReadOpen(const Sink& sink) override;
+  void ReadEnded(std::int64_t from, std::int64_t to, const Sink& sink) override;
+  void ReadByKey(std::span<const JobKey> keys, const Sink& sink) override;
+  void ReadInsertedAfter(std::uint64_t after, std::int64_t ended_before, const Sink& sink) override;
+  std::vector<Suspension> ReadSuspensions(std::span<const std::uint64_t> db_inxs) override;
+  std::uint64_t MaxDbInx() override;
+  std::optional<std::int64_t> LastHourlyRollup() override;
+
+ private:
+  void Read(const char* purpose, const std::string& index, const std::string& where, const Sink& sink);
+
+  Connection& db_;
+  std::string jobs_;      // quoted table names
+  std::string suspends_;
+  std::string last_ran_;
+  std::string name_;      // job_table, unquoted
+  bool has_timelimit_;
+  bool has_tres_req_;
+};
+
+}  // namespace slurmdb

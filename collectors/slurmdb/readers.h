@@ -1,0 +1,32 @@
+// SQL in, typed rows out: the small tables. (The big one, job_table, has job_reader.h.)
+//
+// All throw DatabaseError. Every statement says which index it uses.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collectors/slurmdb/rows.h"
+#include "collectors/slurmdb/tres.h"
+
+namespace slurmdb {
+
+class Connection;
+
+// The name of one of a cluster's tables, quoted: "`alpha_job_table`".
+std::string ClusterTable(std::string_view cluster, std::string_view table);
+
+// The database server's clock, epoch seconds.
+std::int64_t ReadServerTime(Connection& db);
+// Clusters that are not deleted, by name.
+std::vector<std::string> ReadClusters(Connection& db);
+TresCatalog ReadTres(Connection& db);
+// QOS names by id, deleted ones included: old jobs still refer to them.
+std::map<std::uint32_t, std::string> ReadQosNames(Connection& db);
+// Associations of a cluster with an id above `after`, deleted ones included.
+std::vector<AssociationRow> ReadAssociations(Connection& db, std::string_view cluster, std::uint32_t after);
+
+}  // namespace slurmdb

@@ -1,0 +1,60 @@
+// Rows of the accounting tables as C++ values, each with just the columns that are used.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace slurmdb {
+
+// What identifies a row of job_table for good. job_db_inx does not: from 24.11 on slurmdbd may give an existing
+// row a new one.
+struct JobKey {
+  std::uint32_t id_job = 0;
+  std::uint64_t time_submit = 0;
+
+  auto operator<=>(const JobKey&) const = default;
+};
+
+// A row of job_table. Text and TRES strings are bytes, valid only while the row is being handed over.
+struct JobRow {
+  std::uint64_t db_inx = 0;  // may exceed 2^63
+  JobKey key;
+  std::uint32_t id_assoc = 0;
+  std::uint32_t id_qos = 0;
+  std::uint32_t id_user = 0;
+  std::uint64_t state = 0;
+  std::uint64_t time_eligible = 0;
+  std::uint64_t time_start = 0;
+  std::uint64_t time_end = 0;
+  std::uint64_t time_suspended = 0;
+  std::string_view account;
+  std::string_view partition;
+  std::string_view tres_alloc;
+  // Only meaningful in open rows.
+  std::uint32_t array_task_pending = 0;
+  std::optional<std::uint64_t> timelimit;     // minutes; none when the column is not readable
+  std::optional<std::string_view> tres_req;   // none when the column is not readable
+};
+
+// A row of suspend_table; time_end 0 while the suspension lasts.
+struct Suspension {
+  std::uint64_t db_inx = 0;
+  std::uint64_t time_start = 0;
+  std::uint64_t time_end = 0;
+};
+
+struct AssociationRow {
+  std::uint32_t id = 0;
+  std::string account;
+  std::string user;       // empty for an account's own row
+  std::string partition;  // empty unless the association is for one partition
+};
+
+struct ClusterRow {
+  std::string name;
+  bool deleted = false;
+};
+
+}  // namespace slurmdb

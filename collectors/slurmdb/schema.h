@@ -1,0 +1,31 @@
+// Which columns the accounting database really has, or rather which ones we may read.
+//
+// Columns are probed, never versions: information_schema hides what is not granted, so "not there" and "not
+// granted" look alike here, and both mean: do without.
+#pragma once
+
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace slurmdb {
+
+class Connection;
+
+class Schema {
+ public:
+  // Reads the columns of the tables named. Uses information_schema's look-up by schema and table name.
+  static Schema Probe(Connection& db, std::span<const std::string> tables);
+
+  // Names are compared without regard to case: servers with lower_case_table_names fold them.
+  bool HasTable(std::string_view table) const;
+  bool Has(std::string_view table, std::string_view column) const;
+  void Add(std::string_view table, std::string_view column);
+
+ private:
+  std::map<std::string, std::set<std::string>> columns_;  // by table, all in lower case
+};
+
+}  // namespace slurmdb
