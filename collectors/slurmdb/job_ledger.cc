@@ -22,6 +22,10 @@ std::uint64_t Pack(const JobKey& key) {
   return (static_cast<std::uint64_t>(key.id_job) << 32) | (key.time_submit & 0xffffffff);
 }
 
+JobKey Unpack(std::uint64_t packed) {
+  return {static_cast<std::uint32_t>(packed >> 32), packed & 0xffffffff};
+}
+
 struct Cell {
   std::int64_t start;
   std::int64_t width;
@@ -339,8 +343,8 @@ void JobLedger::Update(JobSource& source, const Moment& moment) {
     }
   };
   std::vector<JobKey> vanished;
-  for (const LiveJob& job : live_) {
-    if (!here.contains(Pack(job.key))) vanished.push_back(job.key);
+  for (const std::uint64_t key : known) {
+    if (!here.contains(key)) vanished.push_back(Unpack(key));
   }
   if (!vanished.empty()) source.ReadByKey(vanished, mark);
   source.ReadInsertedAfter(max_db_inx_, from, mark);

@@ -10,7 +10,7 @@
 // bucket boundary a little before the last poll, and *replaces* the buckets from there on: a row read twice
 // cannot count twice, a corrected or deleted one corrects itself. A row that shows up or ends outside of that
 // window is noticed in one of four ways, and then the bucket it belongs to is read again as a whole:
-//   - an open row is gone: it is looked up by its key;
+//   - a row that was open or in the window is gone: it is looked up by its key;
 //   - a row inserted since the last poll has ended long ago (the record came late);
 //   - a row new to the window is found in an older bucket (its time_end was corrected);
 //   - slurmdbd's last_ran_table went back (a record about the past came in): a wider window is read. The same

@@ -1,0 +1,101 @@
+#pragma once
+
+// Every setting of the exporter, typed and checked. Made by LoadConfig (settings.h), then never changed: a
+// reload makes a new one.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collectors/collector.h"
+#include "exporter/duration.h"
+#include "exporter/log.h"
+#include "exporter/settings/name_filter.h"
+#include "exporter/settings/time_text.h"
+
+namespace exporter {
+
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+
+  bool operator==(const HostPort&) const = default;
+};
+
+using collectors::UserLabel;
+
+struct LogConfig {
+  log::Level level = log::Level::kInfo;
+  log::Format format = log::Format::kLogfmt;
+};
+
+struct WebConfig {
+  std::vector<std::string> listen_addresses;  // ":port", "host:port" or "[v6]:port"; checked, at least one
+  std::string telemetry_path;                 // begins with '/'
+  int max_requests = 0;                       // scrapes at the same time; 0 = no limit
+  bool enable_lifecycle = false;
+  bool disable_exporter_metrics = false;
+};
+
+struct DatabaseConfig {
+  std::vector<HostPort> hosts;  // tried in this order; ports filled in; at least one
+  std::uint16_t port = 0;       // for hosts given without one, already applied to `hosts`
+  std::string socket;           // when not empty, `hosts` is not used
+  std::string name;
+  std::string user;
+  std::string password_file;  // see PasswordSource
+  bool tls = false;           // required; verified unless tls_skip_verify
+  std::string tls_ca;
+  std::string tls_cert;  // given together with tls_key or not at all
+  std::string tls_key;
+  bool tls_skip_verify = false;
+  Duration connect_timeout{};
+  Duration query_timeout{};
+  Duration lock_wait_timeout{};
+};
+
+struct CounterConfig {
+  Epoch epoch;
+  Duration settle{};
+  Duration overlap{};  // <= wide_window
+  Duration wide_window{};
+  Duration wide_interval{};
+  Duration recount_interval{};
+};
+
+struct CollectorConfig {
+  std::string name;
+  bool enabled = false;
+  Duration interval{};          // filled in: never 0
+  std::int64_t max_series = 0;  // 0 = no limit
+  Duration staleness{};         // filled in: never 0, never less than the interval
+};
+
+struct Config {
+  std::string config_file;  // "" = none
+  bool config_check = false;
+  bool once = false;
+  std::optional<std::chrono::sys_seconds> as_of;  // only together with `once`
+
+  LogConfig log;
+  WebConfig web;
+  DatabaseConfig database;
+  NameFilter clusters;
+  NameFilter users;
+  UserLabel user_label = UserLabel::kName;
+  std::string timezone;  // a name that exists, or "" for this machine's
+  CounterConfig counter;
+  Duration poll_interval{};
+  std::string state_directory;  // "" = none
+  bool collector_disable_defaults = false;
+  std::vector<CollectorConfig> collectors;  // all that exist, in the order they were passed in
+
+  // Setting name -> "--flag" or "file:line:column", for those not left at their default: what an error found
+  // later should name.
+  std::map<std::string, std::string> origins;
+};
+
+}  // namespace exporter

@@ -1,0 +1,186 @@
+// Each collector's page for one small made-up site, to the last series; and for sites at the edges.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "collectors/consumption.h"
+#include "collectors/jobs.h"
+#include "collectors/outcomes.h"
+#include "collectors/registry.h"
+#include "collectors/users.h"
+#include "slurmdb/fake_job_table.h"
+
+namespace collectors {
+namespace {
+
+using slurmdb::FakeJob;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr std::int64_t kEpoch = 1'700'000'000;
+
+class Site {
+ public:
+  Site() {
+    tres_.Add(1, "cpu", "");
+    tres_.Add(2, "mem", "");
+    tres_.Add(1001, "gres", "gpu");
+    qos_ = {{1, "normal"}};
+    associations_ = {{10, {10, "physics", "", ""}}, {11, {11, "physics", "alice", ""}}, {12, {12, "physics", "bob", ""}}};
+  }
+
+  // The page of one collector, a line a series, as of kEpoch + 1000.
+  std::vector<std::string> Page(CollectFunction collect, const CollectorOptions& options = {}) {
+    const slurmdb::Moment moment{kEpoch + 1000, kEpoch + 1000, true};
+    slurmdb::LedgerOptions ledger_options;
+    ledger_options.epoch = kEpoch;
+    slurmdb::JobLedger ledger(ledger_options);
+    ledger.Recount(table, moment);
+    ledger.Update(table, moment);
+    slurmdb::AccountingView view;
+    view.tres = &tres_;
+    view.qos = &qos_;
+    view.clusters = {{"alpha", &ledger, &associations_}};
+    std::vector<std::string> lines;
+    for (const prometheus::MetricFamily& family : collect(view, options)) {
+      EXPECT_EQ(family.help.back(), '.') << family.name;
+      for (const prometheus::ClientMetric& metric : family.metric) {
+        std::string line = family.name + "{";
+        for (const auto& label : metric.label) line += (line.back() == '{' ? "" : ",") + label.name + "=" + label.value;
+        const double value =
+            family.type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value;
+        lines.push_back(line + "} " + std::to_string(static_cast<long long>(value)));  // NOLINT
+      }
+    }
+    return lines;
+  }
+
+  // alice: one job ended (100 s of 2 CPUs, 1 MiB), one runs since +900; bob: an array of three waits.
+  void AddJobs() {
+    const std::uint64_t e = kEpoch;
+    table.Add({0, 1, e, e + 100, e + 200, 6, 0, 11, "1=2,2=1,3=7"});
+    table.Add({0, 2, e, e + 900, 0, 1, 0, 11, "1=4,1001=1"});
+    table.Add({0, 3, e, 0, 0, 0, 0, 12, "1=1", 3});
+  }
+
+  slurmdb::FakeJobTable table;
+
+ private:
+  slurmdb::TresCatalog tres_;
+  std::map<std::uint32_t, std::string> qos_;
+  std::map<std::uint32_t, slurmdb::AssociationRow> associations_;
+};
+
+TEST(CollectorsTest, Consumption) {
+  Site site;
+  site.AddJobs();
+  EXPECT_THAT(
+      site.Page(CollectConsumption),
+      ElementsAre(
+          "slurmdbd_account_tres_seconds_total{cluster=alpha,account=physics,partition=main,qos=,tres=cpu} 600",
+          "slurmdbd_account_tres_seconds_total{cluster=alpha,account=physics,partition=main,qos=,tres=gres/gpu} 100",
+          "slurmdbd_account_tres_seconds_total{cluster=alpha,account=physics,partition=main,qos=,tres=mem} 104857600",
+          "slurmdbd_user_tres_seconds_total{cluster=alpha,account=physics,user=alice,tres=cpu} 600",
+          "slurmdbd_user_tres_seconds_total{cluster=alpha,account=physics,user=alice,tres=gres/gpu} 100",
+          "slurmdbd_user_tres_seconds_total{cluster=alpha,account=physics,user=alice,tres=mem} 104857600",
+          "slurmdbd_account_energy_joules_total{cluster=alpha,account=physics} 7"));
+}
+
+TEST(CollectorsTest, Jobs) {
+  Site site;
+  site.AddJobs();
+  EXPECT_THAT(
+      site.Page(CollectJobs),
+      ElementsAre("slurmdbd_jobs{cluster=alpha,partition=main,account=physics,qos=,state=pending} 3",
+                  "slurmdbd_jobs{cluster=alpha,partition=main,account=physics,qos=,state=running} 1",
+                  "slurmdbd_jobs{cluster=alpha,partition=main,account=physics,qos=,state=suspended} 0",
+                  "slurmdbd_jobs_tres{cluster=alpha,partition=main,account=physics,qos=,state=pending,tres=cpu} 3",
+                  "slurmdbd_jobs_tres{cluster=alpha,partition=main,account=physics,qos=,state=running,tres=cpu} 4",
+                  "slurmdbd_jobs_tres{cluster=alpha,partition=main,account=physics,qos=,state=running,tres=gres/gpu} 1",
+                  "slurmdbd_jobs_pending_oldest_eligible_timestamp_seconds{cluster=alpha,partition=main} " +
+                      std::to_string(kEpoch),
+                  "slurmdbd_jobs_committed_tres_seconds{cluster=alpha,account=physics,tres=cpu} 14000",
+                  "slurmdbd_jobs_committed_tres_seconds{cluster=alpha,account=physics,tres=gres/gpu} 3500"));
+}
+
+TEST(CollectorsTest, Users) {
+  Site site;
+  site.AddJobs();
+  EXPECT_THAT(site.Page(CollectUsers),
+              ElementsAre("slurmdbd_user_jobs{cluster=alpha,account=physics,user=alice,state=pending} 0",
+                          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=alice,state=running} 1",
+                          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=alice,state=suspended} 0",
+                          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=bob,state=pending} 3",
+                          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=bob,state=running} 0",
+                          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=bob,state=suspended} 0",
+                          "slurmdbd_user_jobs_tres{cluster=alpha,account=physics,user=alice,state=running,tres=cpu} 4",
+                          "slurmdbd_user_jobs_tres{cluster=alpha,account=physics,user=alice,state=running,tres=gres/gpu} 1",
+                          "slurmdbd_user_jobs_tres{cluster=alpha,account=physics,user=bob,state=pending,tres=cpu} 3"));
+}
+
+TEST(CollectorsTest, Outcomes) {
+  Site site;
+  site.AddJobs();
+  const std::vector<std::string> page = site.Page(CollectOutcomes);
+  EXPECT_THAT(page, Contains("slurmdbd_jobs_started_total{cluster=alpha,partition=main,account=physics,qos=} 2"));
+  EXPECT_THAT(page,
+              Contains("slurmdbd_jobs_ended_total{cluster=alpha,partition=main,account=physics,qos=,state=timeout} 1"));
+  EXPECT_THAT(page,
+              Contains("slurmdbd_jobs_ended_total{cluster=alpha,partition=main,account=physics,qos=,state=failed} 0"));
+  EXPECT_THAT(page, testing::Not(Contains(HasSubstr("state=unknown"))));
+}
+
+TEST(CollectorsTest, AnEmptyClusterHasNoSeries) {
+  Site site;
+  for (const CollectorInfo& collector : Registry()) {
+    EXPECT_THAT(site.Page(collector.collect), IsEmpty()) << collector.name;
+  }
+}
+
+TEST(CollectorsTest, FamilyNamesAreOnlyUsedOnce) {
+  Site site;
+  site.AddJobs();
+  std::set<std::string> names;
+  for (const CollectorInfo& collector : Registry()) {
+    slurmdb::AccountingView view;
+    for (const auto& family : collector.collect(view, {})) EXPECT_TRUE(names.insert(family.name).second) << family.name;
+  }
+  EXPECT_EQ(names.size(), 11U);
+}
+
+TEST(CollectorsTest, AJobWithoutAssociationHasItsOwnTextAndUid) {
+  Site site;
+  site.table.Add({0, 1, kEpoch, kEpoch + 900, 0, 1, 0, 0, "1=1"});
+  EXPECT_THAT(site.Page(CollectUsers),
+              Contains("slurmdbd_user_jobs{cluster=alpha,account=,user=0,state=running} 1"));
+}
+
+TEST(CollectorsTest, AUserCanBeShownInFourWaysOrNotAtAll) {
+  Site site;
+  site.AddJobs();
+  const auto with = [&](UserLabel label) {
+    CollectorOptions options;
+    options.user_label = label;
+    return site.Page(CollectUsers, options);
+  };
+  EXPECT_THAT(with(UserLabel::kName), Contains(HasSubstr("user=alice,")));
+  EXPECT_THAT(with(UserLabel::kId), Contains("slurmdbd_user_jobs{cluster=alpha,account=physics,user=0,state=pending} 3"));
+  EXPECT_THAT(with(UserLabel::kHash), Contains(HasSubstr("user=2bd806c97f0e00af,")));  // sha256sum of "alice"
+  // Without a label, the users of an account are one series.
+  EXPECT_THAT(with(UserLabel::kNone), Contains("slurmdbd_user_jobs{cluster=alpha,account=physics,user=,state=pending} 3"));
+  EXPECT_THAT(with(UserLabel::kNone), Contains("slurmdbd_user_jobs{cluster=alpha,account=physics,user=,state=running} 1"));
+
+  CollectorOptions options;
+  options.accepts_user = [](std::string_view name) { return name != "alice"; };
+  EXPECT_THAT(site.Page(CollectUsers, options), testing::Not(Contains(HasSubstr("alice"))));
+  // Accounts stay complete.
+  EXPECT_THAT(site.Page(CollectConsumption, options), Contains(HasSubstr("tres=cpu} 600")));
+  EXPECT_THAT(site.Page(CollectConsumption, options), testing::Not(Contains(HasSubstr("slurmdbd_user"))));
+}
+
+}  // namespace
+}  // namespace collectors
