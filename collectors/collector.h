@@ -1,6 +1,6 @@
-// What a collector is: a pure function from typed accounting data to metric families. It runs no SQL, reads no
-// clock and opens nothing; the poller decides when it runs, times it, catches what it throws and publishes what it
-// returns.
+// What a collector is: a pure function from typed accounting data to metric families. It runs no SQL, reads
+// no clock and opens nothing; the poller decides when it runs, times it, catches what it throws and publishes
+// what it returns.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -29,8 +29,8 @@ struct CollectorOptions {
   std::function<bool(std::string_view)> accepts_user = [](std::string_view) { return true; };
 };
 
-// Returns families with unique names; series of a family have the same label names in the same order. Every name
-// is described in docs/metrics.md.
+// Returns families with unique names; series of a family have the same label names in the same order. Every
+// name is described in docs/metrics.md.
 using CollectFunction = Families (*)(const slurmdb::AccountingView&, const CollectorOptions&);
 
 }  // namespace collectors

@@ -7,17 +7,20 @@ namespace collectors {
 
 Families CollectConsumption(const slurmdb::AccountingView& view, const CollectorOptions& options) {
   using prometheus::MetricType;
-  SumFamily accounts("slurmdbd_account_tres_seconds_total",
-                     "TRES-seconds that jobs consumed since the counter epoch: allocated TRES times real run time less "
-                     "suspensions, from job_table, as sacct -D has it; mem in byte-seconds.",
-                     MetricType::Counter, {"cluster", "account", "partition", "qos", "tres"});
-  SumFamily users("slurmdbd_user_tres_seconds_total",
-                  "TRES-seconds that a user's jobs consumed since the counter epoch, from job_table, as sacct -D has "
-                  "it; mem in byte-seconds.",
-                  MetricType::Counter, {"cluster", "account", "user", "tres"});
-  SumFamily energy("slurmdbd_account_energy_joules_total",
-                   "Energy of jobs that ended since the counter epoch, in joules, from tres_alloc in job_table.",
-                   MetricType::Counter, {"cluster", "account"});
+  SumFamily accounts(
+      "slurmdbd_account_tres_seconds_total",
+      "TRES-seconds that jobs consumed since the counter epoch: allocated TRES times real run time less "
+      "suspensions, from job_table, as sacct -D has it; mem in byte-seconds.",
+      MetricType::Counter, {"cluster", "account", "partition", "qos", "tres"});
+  SumFamily users(
+      "slurmdbd_user_tres_seconds_total",
+      "TRES-seconds that a user's jobs consumed since the counter epoch, from job_table, as sacct -D has "
+      "it; mem in byte-seconds.",
+      MetricType::Counter, {"cluster", "account", "user", "tres"});
+  SumFamily energy(
+      "slurmdbd_account_energy_joules_total",
+      "Energy of jobs that ended since the counter epoch, in joules, from tres_alloc in job_table.",
+      MetricType::Counter, {"cluster", "account"});
   for (const slurmdb::ClusterView& cluster : view.clusters) {
     const std::string name(cluster.name);
     const std::vector<JobLabels> labels = AllLabels(view, cluster, options);

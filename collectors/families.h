@@ -17,14 +17,14 @@
 
 namespace collectors {
 
-// Sums amounts by label values, in whole numbers, so that the result does not depend on the order and a counter
-// that grows by too little for a double does not stand still.
+// Sums amounts by label values, in whole numbers, so that the result does not depend on the order and a
+// counter that grows by too little for a double does not stand still.
 class SumFamily {
  public:
   SumFamily(std::string name, std::string help, prometheus::MetricType type, std::vector<std::string> labels);
 
-  // Adds `amount` × `unit` to the series with these values, in the order of the label names. `unit` has to be the
-  // same at each call for one series. An amount of 0 makes the series appear.
+  // Adds `amount` × `unit` to the series with these values, in the order of the label names. `unit` has to be
+  // the same at each call for one series. An amount of 0 makes the series appear.
   void Add(std::vector<std::string> values, slurmdb::Uint128 amount, double unit = 1.0);
 
   // The family, its series sorted by label values.

@@ -16,8 +16,8 @@ struct JobLabels {
   std::optional<std::string> user;
 };
 
-// As sacct has it: account and user come from the association. Without one, the account is the job row's own text
-// and the user its numeric uid.
+// As sacct has it: account and user come from the association. Without one, the account is the job row's own
+// text and the user its numeric uid.
 JobLabels LabelsOf(const slurmdb::AccountingView& view, const slurmdb::ClusterView& cluster,
                    const slurmdb::JobGroup& group, const CollectorOptions& options);
 

@@ -27,17 +27,20 @@ Families CollectJobs(const slurmdb::AccountingView& view, const CollectorOptions
   SumFamily jobs("slurmdbd_jobs",
                  "Jobs by state, from job_table; a pending array counts every task that still waits.",
                  MetricType::Gauge, {"cluster", "partition", "account", "qos", "state"});
-  SumFamily tres_held("slurmdbd_jobs_tres",
-                      "TRES that jobs hold while running or suspended, or ask for while pending, from tres_alloc and "
-                      "tres_req in job_table; mem in bytes.",
-                      MetricType::Gauge, {"cluster", "partition", "account", "qos", "state", "tres"});
-  SumFamily oldest("slurmdbd_jobs_pending_oldest_eligible_timestamp_seconds",
-                   "When the pending job that has waited longest became eligible, from time_eligible in job_table.",
-                   MetricType::Gauge, {"cluster", "partition"});
-  SumFamily committed("slurmdbd_jobs_committed_tres_seconds",
-                      "TRES of running jobs times what is left of their time limits, from job_table: what they may "
-                      "still consume; jobs without a time limit are left out; mem in byte-seconds.",
-                      MetricType::Gauge, {"cluster", "account", "tres"});
+  SumFamily tres_held(
+      "slurmdbd_jobs_tres",
+      "TRES that jobs hold while running or suspended, or ask for while pending, from tres_alloc and "
+      "tres_req in job_table; mem in bytes.",
+      MetricType::Gauge, {"cluster", "partition", "account", "qos", "state", "tres"});
+  SumFamily oldest(
+      "slurmdbd_jobs_pending_oldest_eligible_timestamp_seconds",
+      "When the pending job that has waited longest became eligible, from time_eligible in job_table.",
+      MetricType::Gauge, {"cluster", "partition"});
+  SumFamily committed(
+      "slurmdbd_jobs_committed_tres_seconds",
+      "TRES of running jobs times what is left of their time limits, from job_table: what they may "
+      "still consume; jobs without a time limit are left out; mem in byte-seconds.",
+      MetricType::Gauge, {"cluster", "account", "tres"});
   for (const slurmdb::ClusterView& cluster : view.clusters) {
     const std::string name(cluster.name);
     const slurmdb::Moment& moment = cluster.jobs->moment();
@@ -67,7 +70,8 @@ Families CollectJobs(const slurmdb::AccountingView& view, const CollectorOptions
       if (*phase == JobState::kRunning && job.timelimit_minutes) {
         const auto remaining = static_cast<slurmdb::Uint128>(Remaining(job, moment));
         ForEachTres(job, *phase, [&](std::uint32_t id, slurmdb::Uint128 amount) {
-          committed.Add({name, label.account, view.tres->Label(id)}, amount * remaining, view.tres->UnitScale(id));
+          committed.Add({name, label.account, view.tres->Label(id)}, amount * remaining,
+                        view.tres->UnitScale(id));
         });
       }
     }

@@ -18,8 +18,8 @@ inline std::uint64_t JobsOf(const slurmdb::LiveJob& job, slurmdb::JobState phase
   return phase == slurmdb::JobState::kPending ? job.tasks : 1;
 }
 
-// Calls visit(id, amount) for what a job holds (running, suspended) or asks for (pending, all tasks together).
-// Energy is not something to hold.
+// Calls visit(id, amount) for what a job holds (running, suspended) or asks for (pending, all tasks
+// together). Energy is not something to hold.
 template <typename Visit>
 void ForEachTres(const slurmdb::LiveJob& job, slurmdb::JobState phase, Visit visit) {
   const bool pending = phase == slurmdb::JobState::kPending;

@@ -15,14 +15,16 @@ bool Ordinary(JobState state) { return state >= JobState::kCompleted && state <=
 
 Families CollectOutcomes(const slurmdb::AccountingView& view, const CollectorOptions& options) {
   using prometheus::MetricType;
-  SumFamily started("slurmdbd_jobs_started_total",
-                    "Job rows that started since the counter epoch, from job_table; a requeued job's next run and "
-                    "the rest of a resized job count again, as sacct -D lists them.",
-                    MetricType::Counter, {"cluster", "partition", "account", "qos"});
-  SumFamily ended("slurmdbd_jobs_ended_total",
-                  "Job rows that ended since the counter epoch, by final state, from job_table, as sacct -D lists "
-                  "them; jobs cancelled before they started are among them.",
-                  MetricType::Counter, {"cluster", "partition", "account", "qos", "state"});
+  SumFamily started(
+      "slurmdbd_jobs_started_total",
+      "Job rows that started since the counter epoch, from job_table; a requeued job's next run and "
+      "the rest of a resized job count again, as sacct -D lists them.",
+      MetricType::Counter, {"cluster", "partition", "account", "qos"});
+  SumFamily ended(
+      "slurmdbd_jobs_ended_total",
+      "Job rows that ended since the counter epoch, by final state, from job_table, as sacct -D lists "
+      "them; jobs cancelled before they started are among them.",
+      MetricType::Counter, {"cluster", "partition", "account", "qos", "state"});
   for (const slurmdb::ClusterView& cluster : view.clusters) {
     const std::string name(cluster.name);
     const std::vector<JobLabels> labels = AllLabels(view, cluster, options);

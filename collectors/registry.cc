@@ -12,8 +12,9 @@ namespace collectors {
 std::span<const CollectorInfo> Registry() {
   using slurmdb::Book;
   static constexpr std::array kCollectors = {
-      CollectorInfo{"consumption", true, "TRES-seconds and energy that jobs consumed, by account and by user.",
-                    Book::kJobs, &CollectConsumption},
+      CollectorInfo{"consumption", true,
+                    "TRES-seconds and energy that jobs consumed, by account and by user.", Book::kJobs,
+                    &CollectConsumption},
       CollectorInfo{"jobs", true, "Jobs pending, running and suspended, with what they hold or ask for.",
                     Book::kJobs, &CollectJobs},
       CollectorInfo{"outcomes", true, "Jobs started, and jobs ended by final state.", Book::kJobs,

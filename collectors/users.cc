@@ -8,13 +8,15 @@ namespace collectors {
 
 Families CollectUsers(const slurmdb::AccountingView& view, const CollectorOptions& options) {
   using prometheus::MetricType;
-  SumFamily jobs("slurmdbd_user_jobs",
-                 "Jobs by user and state, from job_table; a pending array counts every task that still waits.",
-                 MetricType::Gauge, {"cluster", "account", "user", "state"});
-  SumFamily tres_held("slurmdbd_user_jobs_tres",
-                      "TRES that a user's jobs hold while running or suspended, or ask for while pending, from "
-                      "tres_alloc and tres_req in job_table; mem in bytes.",
-                      MetricType::Gauge, {"cluster", "account", "user", "state", "tres"});
+  SumFamily jobs(
+      "slurmdbd_user_jobs",
+      "Jobs by user and state, from job_table; a pending array counts every task that still waits.",
+      MetricType::Gauge, {"cluster", "account", "user", "state"});
+  SumFamily tres_held(
+      "slurmdbd_user_jobs_tres",
+      "TRES that a user's jobs hold while running or suspended, or ask for while pending, from "
+      "tres_alloc and tres_req in job_table; mem in bytes.",
+      MetricType::Gauge, {"cluster", "account", "user", "state", "tres"});
   for (const slurmdb::ClusterView& cluster : view.clusters) {
     const std::string name(cluster.name);
     const std::vector<JobLabels> labels = AllLabels(view, cluster, options);

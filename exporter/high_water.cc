@@ -86,8 +86,9 @@ void HighWater::Lock() {
     const int error = errno;
     close(lock_);
     lock_ = -1;
-    throw std::runtime_error(fmt::format("--state.directory: {}: {}", path,
-                                         error == EWOULDBLOCK ? "in use by another process" : std::strerror(error)));
+    throw std::runtime_error(
+        fmt::format("--state.directory: {}: {}", path,
+                    error == EWOULDBLOCK ? "in use by another process" : std::strerror(error)));
   }
 }
 
@@ -115,15 +116,18 @@ void HighWater::Load() {
 
 void HighWater::Save() {
   if (file_.empty() || !changed_) return;
-  nlohmann::json header = {{"format", kFormat}, {"fingerprint", fingerprint_}, {"corrections", nlohmann::json::object()}};
-  for (const auto& [labels, amount] : corrections_) header["corrections"][labels.first][labels.second] = amount;
+  nlohmann::json header = {
+      {"format", kFormat}, {"fingerprint", fingerprint_}, {"corrections", nlohmann::json::object()}};
+  for (const auto& [labels, amount] : corrections_)
+    header["corrections"][labels.first][labels.second] = amount;
   const std::filesystem::path fresh = file_.string() + ".new";
   {
     std::ofstream out(fresh, std::ios::trunc);
     out << header.dump() << '\n';
     for (const auto& [family, marks] : families_) {
       for (const auto& [key, mark] : marks) {
-        out << nlohmann::json::array({family, mark.epoch, mark.value, mark.held, ValuesOf(key)}).dump() << '\n';
+        out << nlohmann::json::array({family, mark.epoch, mark.value, mark.held, ValuesOf(key)}).dump()
+            << '\n';
       }
     }
     out.close();
@@ -170,7 +174,8 @@ void HighWater::Hold(prometheus::MetricFamily& family, const std::map<std::strin
       continue;
     }
     std::vector<std::string> values = ValuesOf(key);
-    if (mark.epoch != epoch->second || family.metric.empty() || values.size() != family.metric[0].label.size()) {
+    if (mark.epoch != epoch->second || family.metric.empty() ||
+        values.size() != family.metric[0].label.size()) {
       changed_ = true;
       at = marks.erase(at);
       continue;
@@ -199,7 +204,8 @@ void HighWater::Apply(std::vector<prometheus::MetricFamily>& families,
   prometheus::MetricFamily corrections;
   corrections.name = kCorrections;
   corrections.help =
-      "TRES-seconds by which consumption was corrected downwards and slurmdbd_account_tres_seconds_total was held "
+      "TRES-seconds by which consumption was corrected downwards and slurmdbd_account_tres_seconds_total was "
+      "held "
       "back; mem in byte-seconds.";
   corrections.type = prometheus::MetricType::Counter;
   for (const auto& [labels, amount] : corrections_) {

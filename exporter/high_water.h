@@ -1,6 +1,6 @@
-// Counters never fall. What was last published for each counter series is kept, in memory and in a file, and a
-// series whose sum has come down since (a runaway job was repaired, old jobs were purged, a record came late) is
-// held where it was until the sum has caught up. How much was held back is a counter of its own.
+// Counters never fall. What was last published for each counter series is kept, in memory and in a file, and
+// a series whose sum has come down since (a runaway job was repaired, old jobs were purged, a record came
+// late) is held where it was until the sum has caught up. How much was held back is a counter of its own.
 //
 //   HighWater marks("/var/lib/slurmdbd_exporter", fingerprint);
 //   marks.Apply(families, {{"alpha", epoch}});   // each poll, each collector
@@ -22,9 +22,9 @@ namespace exporter {
 
 class HighWater {
  public:
-  // `directory`: where the file is; empty for none. `fingerprint`: whatever makes series of the same name mean
-  // something else, such as the way users are shown; marks kept under another one are dropped.
-  // Throws std::runtime_error when the directory cannot be used or another process uses it. A file that cannot be
+  // `directory`: where the file is; empty for none. `fingerprint`: whatever makes series of the same name
+  // mean something else, such as the way users are shown; marks kept under another one are dropped. Throws
+  // std::runtime_error when the directory cannot be used or another process uses it. A file that cannot be
   // understood is put aside with a warning.
   HighWater(std::filesystem::path directory, std::string fingerprint);
   ~HighWater();
@@ -35,10 +35,11 @@ class HighWater {
   // Drops the marks if this is another one.
   void SetFingerprint(std::string fingerprint);
 
-  // Raises the counters in `families` to their marks and moves the marks up. `epochs` has the clusters that are on
-  // the page; a series of one of these that has gone missing comes back with its last value. Samples are told apart
-  // by their label values, the first of which is the cluster.
-  void Apply(std::vector<prometheus::MetricFamily>& families, const std::map<std::string, std::int64_t>& epochs);
+  // Raises the counters in `families` to their marks and moves the marks up. `epochs` has the clusters that
+  // are on the page; a series of one of these that has gone missing comes back with its last value. Samples
+  // are told apart by their label values, the first of which is the cluster.
+  void Apply(std::vector<prometheus::MetricFamily>& families,
+             const std::map<std::string, std::int64_t>& epochs);
 
   // Writes the file when something changed. Throws std::runtime_error.
   void Save();

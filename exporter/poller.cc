@@ -23,8 +23,8 @@ std::size_t Lines(const prometheus::MetricFamily& family, const prometheus::Clie
   return family.type == prometheus::MetricType::Histogram ? metric.histogram.bucket.size() + 2 : 1;
 }
 
-// Leaves out what exceeds `limit` sample lines, in page order, so that the same series stay at every poll. Returns
-// how many lines were left out.
+// Leaves out what exceeds `limit` sample lines, in page order, so that the same series stay at every poll.
+// Returns how many lines were left out.
 std::size_t LimitSeries(std::vector<prometheus::MetricFamily>& families, std::size_t limit) {
   if (limit == 0) return 0;
   std::size_t kept = 0;
@@ -154,7 +154,8 @@ bool Poller::PollOnce() {
     missing_columns_logged_ = missing.size();
   }
   if (reached_ && !was_up_) {
-    log::Info("connected to the database", {{"peer", source_->peer()}, {"server", source_->server_version()}});
+    log::Info("connected to the database",
+              {{"peer", source_->peer()}, {"server", source_->server_version()}});
   }
   was_up_ = reached_;
   // Saved first: what has been shown must not be forgotten, whenever the process ends.
@@ -174,7 +175,8 @@ bool Poller::Execute(State& state) {
     const std::vector<slurmdb::ClusterFailure>& failures = source_->Require(state.plan.info->book);
     const auto staleness = std::chrono::duration_cast<std::chrono::seconds>(state.plan.staleness).count();
     const slurmdb::AccountingView view = source_->View(staleness);
-    std::vector<prometheus::MetricFamily> families = state.plan.info->collect(view, options_.collector_options);
+    std::vector<prometheus::MetricFamily> families =
+        state.plan.info->collect(view, options_.collector_options);
     if (marks_ != nullptr) {
       std::map<std::string, std::int64_t> epochs;
       for (const slurmdb::ClusterView& cluster : view.clusters) {
@@ -238,9 +240,9 @@ void Poller::LogTrouble(State& state, const std::string& trouble, Reason reason)
   if (trouble.empty()) {
     log::Info("collector recovered", {{"collector", state.plan.info->name}});
   } else {
-    log::Error("collector failed", {{"collector", state.plan.info->name},
-                                    {"reason", slurmdb::ReasonName(reason)},
-                                    {"error", trouble}});
+    log::Error(
+        "collector failed",
+        {{"collector", state.plan.info->name}, {"reason", slurmdb::ReasonName(reason)}, {"error", trouble}});
   }
   state.trouble = trouble;
 }

@@ -1,7 +1,8 @@
 // When the database is read. The one place that times, catches, logs and counts what a collector does.
 //
-// Polls come at a fixed rate, never two at a time; a tick that is missed is skipped. While the database cannot be
-// reached, attempts come sooner than the next tick and then further and further apart, up to the interval.
+// Polls come at a fixed rate, never two at a time; a tick that is missed is skipped. While the database
+// cannot be reached, attempts come sooner than the next tick and then further and further apart, up to the
+// interval.
 #pragma once
 
 #include <chrono>
@@ -39,21 +40,22 @@ struct PollerOptions {
 
 class Poller {
  public:
-  // `store` and `metrics` are kept by reference and may be shared with other threads. `marks` may be null: then
-  // counters are what the books say, even when that is less than before.
+  // `store` and `metrics` are kept by reference and may be shared with other threads. `marks` may be null:
+  // then counters are what the books say, even when that is less than before.
   Poller(PollerOptions options, std::unique_ptr<slurmdb::AccountingSource> source, SnapshotStore& store,
          SelfMetrics& metrics, std::shared_ptr<HighWater> marks);
   ~Poller();  // stops
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
-  // Runs the collectors that are due, in the calling thread. True when all of them succeeded for every cluster.
+  // Runs the collectors that are due, in the calling thread. True when all of them succeeded for every
+  // cluster.
   bool PollOnce();
 
   // Polls in a thread of its own until Stop.
   void Start();
-  // Cuts a statement under way short and waits for the thread, but not longer than `limit`: false when it is still
-  // busy then (it can be inside a connect, which nothing interrupts).
+  // Cuts a statement under way short and waits for the thread, but not longer than `limit`: false when it is
+  // still busy then (it can be inside a connect, which nothing interrupts).
   bool Stop(std::chrono::milliseconds limit);
 
   // True once a poll is over, whatever came of it.

@@ -11,7 +11,8 @@ std::vector<prometheus::MetricFamily> SelfFamilies(const SelfMetrics& metrics, c
   std::vector<prometheus::MetricFamily> families = metrics.Collect();
   if (process != nullptr) {
     std::vector<prometheus::MetricFamily> more = process->Collect();
-    families.insert(families.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    families.insert(families.end(), std::make_move_iterator(more.begin()),
+                    std::make_move_iterator(more.end()));
   }
   if (web != nullptr) {
     prometheus::MetricFamily& requests = families.emplace_back();

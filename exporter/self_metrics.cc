@@ -21,7 +21,8 @@ prometheus::Labels Of(const std::string& collector) { return {{"collector", coll
 
 SelfMetrics::SelfMetrics(const std::vector<std::string>& collectors)
     : up_(GaugeFamily(registry_, "slurmdbd_up",
-                      "Whether the last poll reached the accounting database (the database, not the slurmdbd daemon).")
+                      "Whether the last poll reached the accounting database (the database, not the slurmdbd "
+                      "daemon).")
               .Add({})),
       poll_interval_(GaugeFamily(registry_, "slurmdbd_exporter_poll_interval_seconds",
                                  "How often the database is polled, as configured.")
@@ -29,40 +30,42 @@ SelfMetrics::SelfMetrics(const std::vector<std::string>& collectors)
       missing_columns_(GaugeFamily(registry_, "slurmdbd_exporter_missing_columns",
                                    "Columns that are not there or not granted; what needs them is left out.")
                            .Add({})),
-      state_saved_(GaugeFamily(registry_, "slurmdbd_exporter_state_saved",
-                               "Whether the high-water marks of the last poll were written; 1 when no state directory "
-                               "is used.")
-                       .Add({})),
+      state_saved_(
+          GaugeFamily(registry_, "slurmdbd_exporter_state_saved",
+                      "Whether the high-water marks of the last poll were written; 1 when no state directory "
+                      "is used.")
+              .Add({})),
       reload_successful_(GaugeFamily(registry_, "slurmdbd_exporter_config_last_reload_successful",
                                      "Whether the last attempt to load the configuration succeeded.")
                              .Add({})),
-      reload_success_time_(GaugeFamily(registry_, "slurmdbd_exporter_config_last_reload_success_timestamp_seconds",
+      reload_success_time_(GaugeFamily(registry_,
+                                       "slurmdbd_exporter_config_last_reload_success_timestamp_seconds",
                                        "When the configuration was last loaded.")
                                .Add({})),
       clusters_(GaugeFamily(registry_, "slurmdbd_exporter_cluster_success",
                             "Whether the last poll could read the tables of this cluster.")),
       success_(GaugeFamily(registry_, "slurmdbd_scrape_collector_success",
                            "Whether the collector's last poll succeeded for every cluster.")),
-      duration_(GaugeFamily(registry_, "slurmdbd_scrape_collector_duration_seconds",
-                            "How long the collector's last poll took; what several collectors share is counted for the "
-                            "first of them.")),
-      last_success_(GaugeFamily(registry_, "slurmdbd_exporter_collector_last_success_timestamp_seconds",
-                                "When the collector last succeeded, by this machine's clock; 0 means never.")),
+      duration_(GaugeFamily(
+          registry_, "slurmdbd_scrape_collector_duration_seconds",
+          "How long the collector's last poll took; what several collectors share is counted for the "
+          "first of them.")),
+      last_success_(
+          GaugeFamily(registry_, "slurmdbd_exporter_collector_last_success_timestamp_seconds",
+                      "When the collector last succeeded, by this machine's clock; 0 means never.")),
       errors_(CounterFamily(registry_, "slurmdbd_exporter_collector_errors_total",
                             "Failures of the collector, by reason.")),
-      rows_read_(CounterFamily(registry_, "slurmdbd_exporter_collector_rows_read_total",
-                               "Rows fetched from the database for the collector; what several collectors share is "
-                               "counted for the first of them.")),
+      rows_read_(
+          CounterFamily(registry_, "slurmdbd_exporter_collector_rows_read_total",
+                        "Rows fetched from the database for the collector; what several collectors share is "
+                        "counted for the first of them.")),
       series_(GaugeFamily(registry_, "slurmdbd_exporter_collector_series",
                           "Sample lines the collector has on the page.")),
       dropped_(CounterFamily(registry_, "slurmdbd_exporter_collector_series_dropped_total",
                              "Series left out at each poll: over the limit, duplicate or invalid.")) {
   SetStateSaved(true);
   GaugeFamily(registry_, "slurmdbd_exporter_build_info", "What this exporter was built from; always 1.")
-      .Add({{"version", kVersion},
-            {"revision", kRevision},
-            {"branch", kBranch},
-            {"compiler", kCompiler}})
+      .Add({{"version", kVersion}, {"revision", kRevision}, {"branch", kBranch}, {"compiler", kCompiler}})
       .Set(1);
   for (const std::string& collector : collectors) {
     success_.Add(Of(collector));

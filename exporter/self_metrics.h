@@ -1,4 +1,5 @@
-// What the exporter says about itself: is the database there, how did each collector fare, how old is what you see.
+// What the exporter says about itself: is the database there, how did each collector fare, how old is what
+// you see.
 //
 // Thread-safe: the poller writes, scrapes read.
 #pragma once

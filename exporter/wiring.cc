@@ -64,10 +64,13 @@ slurmdb::AccountingOptions AccountingOptionsOf(const Config& config) {
   connection.user = database.user;
   const PasswordSource password(database.password_file);
   connection.password = [password] { return password.Read(); };
-  connection.tls = {database.tls, !database.tls_skip_verify, database.tls_ca, database.tls_cert, database.tls_key};
-  connection.connect_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(database.connect_timeout);
+  connection.tls = {database.tls, !database.tls_skip_verify, database.tls_ca, database.tls_cert,
+                    database.tls_key};
+  connection.connect_timeout =
+      std::chrono::duration_cast<std::chrono::milliseconds>(database.connect_timeout);
   connection.query_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(database.query_timeout);
-  connection.lock_wait_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(database.lock_wait_timeout);
+  connection.lock_wait_timeout =
+      std::chrono::duration_cast<std::chrono::milliseconds>(database.lock_wait_timeout);
   connection.program_version = kVersion;
 
   const NameFilter clusters = config.clusters;
@@ -91,7 +94,8 @@ PollerOptions PollerOptionsOf(const Config& config) {
     if (!collector.enabled) continue;
     const auto info = std::find_if(registry.begin(), registry.end(),
                                    [&](const auto& known) { return known.name == collector.name; });
-    options.collectors.push_back({&*info, std::chrono::duration_cast<std::chrono::milliseconds>(collector.interval),
+    options.collectors.push_back({&*info,
+                                  std::chrono::duration_cast<std::chrono::milliseconds>(collector.interval),
                                   std::chrono::duration_cast<std::chrono::milliseconds>(collector.staleness),
                                   static_cast<std::size_t>(collector.max_series)});
   }

@@ -8,8 +8,7 @@
 
 namespace slurmdb {
 
-Accounting::Accounting(AccountingOptions options)
-    : options_(std::move(options)), db_(options_.connection) {}
+Accounting::Accounting(AccountingOptions options) : options_(std::move(options)), db_(options_.connection) {}
 
 void Accounting::Open() {
   std::int64_t now = 0;
@@ -39,7 +38,8 @@ void Accounting::FindClusters() {
   std::vector<std::string> names = ReadClusters(db_);
   std::erase_if(names, [&](const std::string& name) { return !options_.accepts_cluster(name); });
   for (auto at = clusters_.begin(); at != clusters_.end();) {
-    at = std::find(names.begin(), names.end(), at->first) == names.end() ? clusters_.erase(at) : std::next(at);
+    at =
+        std::find(names.begin(), names.end(), at->first) == names.end() ? clusters_.erase(at) : std::next(at);
   }
   for (const std::string& name : names) probe_schema_ |= clusters_.try_emplace(name).second;
   if (!probe_schema_) return;

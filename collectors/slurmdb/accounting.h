@@ -1,4 +1,5 @@
-// The accounting database as the collectors see it: one connection, and for each cluster the books kept from it.
+// The accounting database as the collectors see it: one connection, and for each cluster the books kept from
+// it.
 //
 //   Accounting accounting(options);
 //   accounting.StartPoll();                 // connects when needed, finds the clusters
@@ -32,7 +33,8 @@ namespace slurmdb {
 enum class Book { kJobs };
 inline constexpr std::size_t kBooks = 1;
 
-// Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch seconds).
+// Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch
+// seconds).
 using Epoch = std::variant<Period, std::int64_t>;
 
 struct AccountingOptions {
@@ -73,9 +75,9 @@ class AccountingSource {
 
   // Begins a poll. Throws DatabaseError when the database cannot be reached or its global tables not be read.
   virtual void StartPoll() = 0;
-  // Brings a book of every cluster up to date unless this poll has done so. A cluster that fails is left out and
-  // returned; its book stays as it was. Throws DatabaseError when the connection breaks, and again when asked
-  // again within the poll.
+  // Brings a book of every cluster up to date unless this poll has done so. A cluster that fails is left out
+  // and returned; its book stays as it was. Throws DatabaseError when the connection breaks, and again when
+  // asked again within the poll.
   virtual const std::vector<ClusterFailure>& Require(Book book) = 0;
   // The clusters whose books are not older than `staleness` seconds.
   virtual AccountingView View(std::int64_t staleness) const = 0;

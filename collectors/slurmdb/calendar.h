@@ -14,12 +14,12 @@ enum class Period { kDay, kMonth, kQuarter, kYear };
 
 class Calendar {
  public:
-  // `zone` is an IANA name such as "Europe/Paris". Empty: the zone this process runs in (TZ, else the machine's).
-  // Throws std::runtime_error that names the zone when the time zone database does not hold it.
+  // `zone` is an IANA name such as "Europe/Paris". Empty: the zone this process runs in (TZ, else the
+  // machine's). Throws std::runtime_error that names the zone when the time zone database does not hold it.
   explicit Calendar(const std::string& zone);
 
-  // The first second of the period that holds `time` (both epoch seconds), in local time. Where a clock change
-  // skips local midnight it is the first second after the change.
+  // The first second of the period that holds `time` (both epoch seconds), in local time. Where a clock
+  // change skips local midnight it is the first second after the change.
   std::int64_t PeriodStart(Period period, std::int64_t time) const;
 
   // Local midnight, or the first second after a clock change that skips it.

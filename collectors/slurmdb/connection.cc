@@ -137,8 +137,8 @@ void Connection::ConnectTo(const Endpoint* endpoint) {
   mysql_ = mysql_init(nullptr);
   if (mysql_ == nullptr) throw DatabaseError(Reason::kLimit, "out of memory");
 
-  // The server's statement limit comes first; the client's read limit is the net below it, for a server that is
-  // frozen or unreachable.
+  // The server's statement limit comes first; the client's read limit is the net below it, for a server that
+  // is frozen or unreachable.
   const unsigned connect_timeout = Seconds(options_.connect_timeout);
   const unsigned io_timeout = Seconds(options_.query_timeout) + 2;
   mysql_options(mysql_, MYSQL_OPT_CONNECT_TIMEOUT, &connect_timeout);
@@ -155,8 +155,9 @@ void Connection::ConnectTo(const Endpoint* endpoint) {
 
   try {
     const std::string password = options_.password ? options_.password() : std::string();
-    if (mysql_real_connect(mysql_, endpoint == nullptr ? nullptr : endpoint->host.c_str(), options_.user.c_str(),
-                           password.c_str(), options_.database.c_str(), endpoint == nullptr ? 0 : endpoint->port,
+    if (mysql_real_connect(mysql_, endpoint == nullptr ? nullptr : endpoint->host.c_str(),
+                           options_.user.c_str(), password.c_str(), options_.database.c_str(),
+                           endpoint == nullptr ? 0 : endpoint->port,
                            endpoint == nullptr ? options_.socket.c_str() : nullptr, 0) == nullptr) {
       Throw("connecting");
     }
@@ -167,8 +168,9 @@ void Connection::ConnectTo(const Endpoint* endpoint) {
     }
     // MariaDB's library goes on in clear text when the server offers no TLS and verification is off.
     if (options_.tls.required && mysql_get_ssl_cipher(mysql_) == nullptr) {
-      throw DatabaseError(Reason::kConnect,
-                          fmt::format("connecting to {}: TLS is required, but the server offers none", peer_));
+      throw DatabaseError(
+          Reason::kConnect,
+          fmt::format("connecting to {}: TLS is required, but the server offers none", peer_));
     }
     server_version_ = RepairUtf8(mysql_get_server_info(mysql_));
     SetUpSession();
@@ -209,8 +211,9 @@ void Connection::Execute(std::string_view purpose, std::string_view sql) { Send(
 
 void Connection::Throw(std::string_view doing) {
   const unsigned number = mysql_errno(mysql_);
-  throw DatabaseError(ReasonOfErrno(number), number,
-                      fmt::format("{} ({}): {} (error {})", doing, peer_, RepairUtf8(mysql_error(mysql_)), number));
+  throw DatabaseError(
+      ReasonOfErrno(number), number,
+      fmt::format("{} ({}): {} (error {})", doing, peer_, RepairUtf8(mysql_error(mysql_)), number));
 }
 
 std::string Connection::Literal(std::string_view text) const {
@@ -228,7 +231,8 @@ Connection::Snapshot::~Snapshot() {
   try {
     connection_.Execute("snapshot", "COMMIT");
   } catch (const DatabaseError&) {
-    // Without a COMMIT the transaction, and with it a metadata lock, would stay open: the connection has to go.
+    // Without a COMMIT the transaction, and with it a metadata lock, would stay open: the connection has to
+    // go.
     connection_.Close();
   }
 }

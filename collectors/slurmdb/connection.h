@@ -5,8 +5,8 @@
 //   Result rows = db.Query("clusters", "SELECT name, deleted FROM cluster_table");
 //   while (rows.Next()) use(rows[0].Text(), rows[1].AsU64Or(0));
 //
-// Every session is read only, in UTC, with a statement time limit and a small lock wait on the server, and every
-// statement carries a comment that names us and its purpose. All failures are thrown as DatabaseError.
+// Every session is read only, in UTC, with a statement time limit and a small lock wait on the server, and
+// every statement carries a comment that names us and its purpose. All failures are thrown as DatabaseError.
 #pragma once
 
 #include <atomic>
@@ -55,8 +55,8 @@ struct ConnectionOptions {
 
 class Connection;
 
-// The rows of one statement, streamed: memory does not grow with the result. One at a time per connection; the
-// connection can be used again when this object is gone.
+// The rows of one statement, streamed: memory does not grow with the result. One at a time per connection;
+// the connection can be used again when this object is gone.
 class Result {
  public:
   Result(Result&& other) noexcept;
@@ -88,8 +88,8 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Connects to the first endpoint that answers and sets up the session. When none does, the error of the last
-  // one tried is thrown and names all of them.
+  // Connects to the first endpoint that answers and sets up the session. When none does, the error of the
+  // last one tried is thrown and names all of them.
   void Connect();
   bool connected() const { return mysql_ != nullptr; }
   void Close() noexcept;
@@ -111,7 +111,8 @@ class Connection {
     Connection& connection_;
   };
 
-  // Thread-safe: makes a statement that is under way fail at once (reason lost), and no further Connect succeed.
+  // Thread-safe: makes a statement that is under way fail at once (reason lost), and no further Connect
+  // succeed.
   void Interrupt() noexcept;
 
   // Text as an SQL string literal, quotes included.

@@ -22,9 +22,9 @@ enum class Reason {
   kInternal,   // anything else, a fault of ours included
 };
 
-inline constexpr std::array kAllReasons = {Reason::kConnect, Reason::kTimeout, Reason::kLost,
-                                           Reason::kPrivilege, Reason::kSchema, Reason::kParse,
-                                           Reason::kLimit, Reason::kInternal};
+inline constexpr std::array kAllReasons = {Reason::kConnect,   Reason::kTimeout, Reason::kLost,
+                                           Reason::kPrivilege, Reason::kSchema,  Reason::kParse,
+                                           Reason::kLimit,     Reason::kInternal};
 
 // The label value: "connect", "timeout", …
 std::string_view ReasonName(Reason reason);

@@ -31,8 +31,8 @@ struct Cell {
   std::int64_t width;
 };
 
-// The bucket a job that ended at `time` belongs to. The borders between ages lie on whole days and hours, so no
-// two cells overlap.
+// The bucket a job that ended at `time` belongs to. The borders between ages lie on whole days and hours, so
+// no two cells overlap.
 Cell CellOf(std::int64_t time, std::int64_t now, std::int64_t wide_window) {
   std::int64_t width = kFine;
   if (time < FloorTo(now - wide_window, kDay)) {
@@ -48,12 +48,13 @@ std::int64_t Signed(std::uint64_t time) {
   return static_cast<std::int64_t>(std::min(time, kFar));
 }
 
-// Has this row ever held resources? A row cancelled while pending may carry a start time (backfill's forecast, or
-// its own end), but never an allocation.
+// Has this row ever held resources? A row cancelled while pending may carry a start time (backfill's
+// forecast, or its own end), but never an allocation.
 bool Ran(const JobRow& row, JobState state) {
   if (state == JobState::kPending || !IsInstant(row.time_start)) return false;
   if (row.time_end == 0 || !row.tres_alloc.empty()) return true;
-  if (state == JobState::kCancelled || state == JobState::kDeadline || state == JobState::kRevoked) return false;
+  if (state == JobState::kCancelled || state == JobState::kDeadline || state == JobState::kRevoked)
+    return false;
   return row.time_start < row.time_end;
 }
 
@@ -66,8 +67,9 @@ std::int64_t Overlap(std::int64_t a_from, std::int64_t a_to, std::int64_t b_from
 // ---- TresSums, JobTotals, LiveJob
 
 void TresSums::Add(std::uint32_t id, Uint128 amount) {
-  const auto at = std::lower_bound(entries_.begin(), entries_.end(), id,
-                                   [](const auto& entry, std::uint32_t wanted) { return entry.first < wanted; });
+  const auto at =
+      std::lower_bound(entries_.begin(), entries_.end(), id,
+                       [](const auto& entry, std::uint32_t wanted) { return entry.first < wanted; });
   if (at != entries_.end() && at->first == id) {
     at->second += amount;
   } else {
@@ -95,7 +97,8 @@ std::optional<JobState> LiveJob::PhaseAt(const Moment& moment) const {
   if (Signed(key.time_submit) > at || (time_end != 0 && Signed(time_end) <= at)) return std::nullopt;
   if (!ran || Signed(time_start) > at) return JobState::kPending;
   for (const Suspension& suspension : suspensions) {
-    if (Signed(suspension.time_start) <= at && (suspension.time_end == 0 || Signed(suspension.time_end) > at)) {
+    if (Signed(suspension.time_start) <= at &&
+        (suspension.time_end == 0 || Signed(suspension.time_end) > at)) {
       return JobState::kSuspended;
     }
   }
@@ -153,7 +156,8 @@ std::size_t JobLedger::GroupOf(const JobRow& row) {
       return at->second;
     }
   }
-  groups_.push_back({row.id_assoc, row.id_qos, row.id_user, std::string(row.account), std::string(row.partition)});
+  groups_.push_back(
+      {row.id_assoc, row.id_qos, row.id_user, std::string(row.account), std::string(row.partition)});
   group_index_.emplace(hash, groups_.size() - 1);
   return groups_.size() - 1;
 }
@@ -172,7 +176,8 @@ LiveJob JobLedger::JobOf(const JobRow& row) {
   ParseTres(row.tres_alloc, job.tres_alloc);
   if (row.tres_req) job.tres_req = ParseTres(*row.tres_req);
   job.tasks = std::max<std::uint64_t>(1, row.array_task_pending);
-  if (row.timelimit && *row.timelimit != 0 && !IsUnset32(*row.timelimit)) job.timelimit_minutes = row.timelimit;
+  if (row.timelimit && *row.timelimit != 0 && !IsUnset32(*row.timelimit))
+    job.timelimit_minutes = row.timelimit;
   return job;
 }
 
@@ -258,8 +263,7 @@ void JobLedger::Finish(JobSource& source, Reading& reading) const {
 void JobLedger::Recount(JobSource& source, const Moment& moment) {
   Reading reading{moment.now, moment.as_of, {}, {}, {}};
   const std::uint64_t max_db_inx = source.MaxDbInx();
-  const std::int64_t until =
-      CellOf(moment.now - options_.overlap, moment.now, options_.wide_window).start;
+  const std::int64_t until = CellOf(moment.now - options_.overlap, moment.now, options_.wide_window).start;
   // A day at a time: each statement stays short, however long the epoch.
   for (std::int64_t from = options_.epoch; from < until;) {
     const std::int64_t to = std::min(until, FloorTo(from, kDay) + kDay);

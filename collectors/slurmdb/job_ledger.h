@@ -5,11 +5,11 @@
 //   ledger.Update(source, moment);                                     // each poll, in one snapshot
 //   ledger.totals();  ledger.live();
 //
-// How it stays exact without reading the table again and again. Ended jobs lie in buckets by their time_end: five
-// minutes wide when young, then an hour, then a day. A poll reads the open rows and all rows that ended since a
-// bucket boundary a little before the last poll, and *replaces* the buckets from there on: a row read twice
-// cannot count twice, a corrected or deleted one corrects itself. A row that shows up or ends outside of that
-// window is noticed in one of four ways, and then the bucket it belongs to is read again as a whole:
+// How it stays exact without reading the table again and again. Ended jobs lie in buckets by their time_end:
+// five minutes wide when young, then an hour, then a day. A poll reads the open rows and all rows that ended
+// since a bucket boundary a little before the last poll, and *replaces* the buckets from there on: a row read
+// twice cannot count twice, a corrected or deleted one corrects itself. A row that shows up or ends outside
+// of that window is noticed in one of four ways, and then the bucket it belongs to is read again as a whole:
 //   - a row that was open or in the window is gone: it is looked up by its key;
 //   - a row inserted since the last poll has ended long ago (the record came late);
 //   - a row new to the window is found in an older bucket (its time_end was corrected);
@@ -101,7 +101,7 @@ class TresSums {
 
 // What one group did between epoch and as_of.
 struct JobTotals {
-  TresSums tres_seconds;     // Slurm's units × seconds; energy is not in here
+  TresSums tres_seconds;      // Slurm's units × seconds; energy is not in here
   Uint128 energy_joules = 0;  // of ended jobs
   std::uint64_t started = 0;
   std::array<std::uint64_t, kJobStates> ended{};
@@ -139,8 +139,8 @@ class JobLedger {
 
   // True before the first count and every recount_interval.
   bool NeedsRecount(const Moment& moment) const;
-  // Reads the history of the epoch, a slice at a time, into a new book. Call Update afterwards. When it throws,
-  // the old book stands.
+  // Reads the history of the epoch, a slice at a time, into a new book. Call Update afterwards. When it
+  // throws, the old book stands.
   void Recount(JobSource& source, const Moment& moment);
   // Brings the book up to `moment`. Call within one database snapshot. When it throws, the old book stands.
   void Update(JobSource& source, const Moment& moment);
@@ -158,7 +158,7 @@ class JobLedger {
   struct Bucket {
     std::int64_t width = 0;
     std::unordered_map<std::size_t, JobTotals> totals;  // by group
-    std::vector<std::uint64_t> keys;                    // of all its rows, packed; sorted once it is in the book
+    std::vector<std::uint64_t> keys;  // of all its rows, packed; sorted once it is in the book
   };
   using Buckets = std::map<std::int64_t, Bucket>;  // by start
 

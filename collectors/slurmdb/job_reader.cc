@@ -41,13 +41,15 @@ std::vector<std::string> JobReader::MissingColumns() const {
   return missing;
 }
 
-void JobReader::Read(const char* purpose, const std::string& index, const std::string& where, const Sink& sink) {
+void JobReader::Read(const char* purpose, const std::string& index, const std::string& where,
+                     const Sink& sink) {
   Result rows = db_.Query(
-      purpose, fmt::format("SELECT job_db_inx, id_job, time_submit, id_assoc, id_qos, id_user, state, time_eligible, "
-                           "time_start, time_end, time_suspended, account, `partition`, tres_alloc, "
-                           "array_task_pending{}{} FROM {} FORCE INDEX ({}) WHERE {}",
-                           has_timelimit_ ? ", timelimit" : ", NULL", has_tres_req_ ? ", tres_req" : ", NULL", jobs_,
-                           index, where));
+      purpose,
+      fmt::format("SELECT job_db_inx, id_job, time_submit, id_assoc, id_qos, id_user, state, time_eligible, "
+                  "time_start, time_end, time_suspended, account, `partition`, tres_alloc, "
+                  "array_task_pending{}{} FROM {} FORCE INDEX ({}) WHERE {}",
+                  has_timelimit_ ? ", timelimit" : ", NULL", has_tres_req_ ? ", tres_req" : ", NULL", jobs_,
+                  index, where));
   std::string account;
   std::string partition;
   while (rows.Next()) {
@@ -81,8 +83,8 @@ void JobReader::ReadEnded(std::int64_t from, std::int64_t to, const Sink& sink) 
 }
 
 void JobReader::ReadByKey(std::span<const JobKey> keys, const Sink& sink) {
-  // The unique index (id_job, time_submit) is named id_job. Spelled out with OR: not every server turns a list of
-  // pairs into a range.
+  // The unique index (id_job, time_submit) is named id_job. Spelled out with OR: not every server turns a
+  // list of pairs into a range.
   for (std::size_t first = 0; first < keys.size(); first += kKeysPerStatement) {
     std::string where;
     for (const JobKey& key : keys.subspan(first, std::min(kKeysPerStatement, keys.size() - first))) {
@@ -103,10 +105,10 @@ std::vector<Suspension> JobReader::ReadSuspensions(std::span<const std::uint64_t
   for (std::size_t first = 0; first < db_inxs.size(); first += kKeysPerStatement) {
     // PRIMARY (job_db_inx, time_start).
     const auto chunk = db_inxs.subspan(first, std::min(kKeysPerStatement, db_inxs.size() - first));
-    Result rows = db_.Query("suspensions",
-                            fmt::format("SELECT job_db_inx, time_start, time_end FROM {} FORCE INDEX (PRIMARY) "
-                                        "WHERE job_db_inx IN ({}) ORDER BY job_db_inx, time_start",
-                                        suspends_, fmt::join(chunk, ", ")));
+    Result rows = db_.Query(
+        "suspensions", fmt::format("SELECT job_db_inx, time_start, time_end FROM {} FORCE INDEX (PRIMARY) "
+                                   "WHERE job_db_inx IN ({}) ORDER BY job_db_inx, time_start",
+                                   suspends_, fmt::join(chunk, ", ")));
     while (rows.Next()) suspensions.push_back({rows[0].AsU64(), rows[1].AsU64(), rows[2].AsU64Or(0)});
   }
   return suspensions;

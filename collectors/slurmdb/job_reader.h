@@ -33,10 +33,10 @@ class JobReader : public JobSource {
   void Read(const char* purpose, const std::string& index, const std::string& where, const Sink& sink);
 
   Connection& db_;
-  std::string jobs_;      // quoted table names
+  std::string jobs_;  // quoted table names
   std::string suspends_;
   std::string last_ran_;
-  std::string name_;      // job_table, unquoted
+  std::string name_;  // job_table, unquoted
   bool has_timelimit_;
   bool has_tres_req_;
 };

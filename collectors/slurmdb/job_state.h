@@ -43,8 +43,8 @@ constexpr JobState JobStateOf(std::uint64_t stored) {
 // Slurm's name in lower case, as used in the label `state`: "completed", "out_of_memory", …
 constexpr std::string_view JobStateName(JobState state) {
   constexpr std::string_view kNames[kJobStates] = {
-      "pending",   "running",  "suspended", "completed",     "cancelled", "failed",   "timeout", "node_fail",
-      "preempted", "boot_fail", "deadline", "out_of_memory", "requeued",  "resizing", "revoked", "unknown"};
+      "pending",   "running",   "suspended", "completed",     "cancelled", "failed",   "timeout", "node_fail",
+      "preempted", "boot_fail", "deadline",  "out_of_memory", "requeued",  "resizing", "revoked", "unknown"};
   return kNames[static_cast<std::size_t>(state)];
 }
 

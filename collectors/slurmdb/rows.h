@@ -8,8 +8,8 @@
 
 namespace slurmdb {
 
-// What identifies a row of job_table for good. job_db_inx does not: from 24.11 on slurmdbd may give an existing
-// row a new one.
+// What identifies a row of job_table for good. job_db_inx does not: from 24.11 on slurmdbd may give an
+// existing row a new one.
 struct JobKey {
   std::uint32_t id_job = 0;
   std::uint64_t time_submit = 0;
@@ -34,8 +34,8 @@ struct JobRow {
   std::string_view tres_alloc;
   // Only meaningful in open rows.
   std::uint32_t array_task_pending = 0;
-  std::optional<std::uint64_t> timelimit;     // minutes; none when the column is not readable
-  std::optional<std::string_view> tres_req;   // none when the column is not readable
+  std::optional<std::uint64_t> timelimit;    // minutes; none when the column is not readable
+  std::optional<std::string_view> tres_req;  // none when the column is not readable
 };
 
 // A row of suspend_table; time_end 0 while the suspension lasts.

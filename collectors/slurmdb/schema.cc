@@ -42,6 +42,8 @@ bool Schema::Has(std::string_view table, std::string_view column) const {
   return found != columns_.end() && found->second.contains(Lower(column));
 }
 
-void Schema::Add(std::string_view table, std::string_view column) { columns_[Lower(table)].insert(Lower(column)); }
+void Schema::Add(std::string_view table, std::string_view column) {
+  columns_[Lower(table)].insert(Lower(column));
+}
 
 }  // namespace slurmdb

@@ -27,8 +27,8 @@ struct TresCount {
 };
 using TresCounts = std::vector<TresCount>;
 
-// Reads "<id>=<count>,…" as Slurm's own parsers do: stray commas are skipped, the first of a repeated id counts,
-// reading stops at malformed text. Counts that mean "not set" (NO_VAL64, INFINITE64, …) are left out.
+// Reads "<id>=<count>,…" as Slurm's own parsers do: stray commas are skipped, the first of a repeated id
+// counts, reading stops at malformed text. Counts that mean "not set" (NO_VAL64, INFINITE64, …) are left out.
 // Appends nothing for an empty text. The order is the text's.
 void ParseTres(std::string_view text, TresCounts& out);
 TresCounts ParseTres(std::string_view text);

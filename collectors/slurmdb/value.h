@@ -35,7 +35,8 @@ constexpr bool IsInstant(std::uint64_t time) { return time != 0 && !IsUnset32(ti
 class Field {
  public:
   Field() = default;
-  Field(const char* data, std::size_t size) : text_(data == nullptr ? "" : data, size), null_(data == nullptr) {}
+  Field(const char* data, std::size_t size)
+      : text_(data == nullptr ? "" : data, size), null_(data == nullptr) {}
 
   bool is_null() const { return null_; }
   // The bytes as they are; empty for NULL, since Slurm means the same by both.

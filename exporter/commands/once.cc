@@ -15,8 +15,8 @@ int RunOnce(const Config& config, std::chrono::system_clock::time_point program_
   SnapshotStore store;
   SelfMetrics metrics(EnabledCollectors(config));
   const ProcessMetrics process(program_start);
-  Poller poller(PollerOptionsOf(config), std::make_unique<slurmdb::Accounting>(AccountingOptionsOf(config)), store,
-                metrics, nullptr);
+  Poller poller(PollerOptionsOf(config), std::make_unique<slurmdb::Accounting>(AccountingOptionsOf(config)),
+                store, metrics, nullptr);
   metrics.ReloadSucceeded();
   const bool well = poller.PollOnce();
 

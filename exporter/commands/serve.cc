@@ -30,8 +30,8 @@ class Service {
             std::make_shared<HighWater>(config.state_directory, FingerprintOf(config)));
   }
 
-  // Reads the configuration again and starts over with it. The old one goes on when the new one is wrong: then the
-  // text says what is.
+  // Reads the configuration again and starts over with it. The old one goes on when the new one is wrong:
+  // then the text says what is.
   std::string Reload() {
     const std::lock_guard reloading(reload_mutex_);
     try {
@@ -76,7 +76,8 @@ class Service {
   const SnapshotStore& store() const { return store_; }
 
  private:
-  void Install(const Config& config, slurmdb::AccountingOptions accounting, std::shared_ptr<HighWater> marks) {
+  void Install(const Config& config, slurmdb::AccountingOptions accounting,
+               std::shared_ptr<HighWater> marks) {
     log::Configure(config.log.level, config.log.format);
     const std::lock_guard lock(mutex_);
     ready_ = ready_ || (poller_ != nullptr && poller_->polled());
@@ -87,8 +88,8 @@ class Service {
     config_ = config;
     marks_ = std::move(marks);
     poller_ = std::make_unique<Poller>(PollerOptionsOf(config),
-                                       std::make_unique<slurmdb::Accounting>(std::move(accounting)), store_, *metrics_,
-                                       marks_);
+                                       std::make_unique<slurmdb::Accounting>(std::move(accounting)), store_,
+                                       *metrics_, marks_);
     metrics_->ReloadSucceeded();
     poller_->Start();
   }
@@ -112,7 +113,7 @@ class Service {
   const ProcessMetrics process_;
   SnapshotStore store_;
   const WebConfig web_config_;
-  std::mutex reload_mutex_;  // one reload at a time, and none while stopping
+  std::mutex reload_mutex_;   // one reload at a time, and none while stopping
   mutable std::mutex mutex_;  // guards what follows
   Config config_;
   bool ready_ = false;

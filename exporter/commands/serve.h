@@ -2,8 +2,8 @@
 #pragma once
 
 #include <chrono>
-#include <vector>
 #include <string>
+#include <vector>
 
 #include "exporter/settings/config.h"
 #include "exporter/signals.h"

@@ -33,7 +33,7 @@ Piece Deflater::MakePiece(std::string plain) {
   // A fresh stream a piece: no history, so no reference back across its start.
   deflateReset(stream_.get());
   constexpr std::size_t kMaxIn = std::size_t{1} << 30;  // zlib counts input in 32 bits
-  constexpr std::size_t kOut = 64 * 1024;
+  constexpr std::size_t kOut = 65536;
   stream_->next_in = const_cast<Bytef*>(bytes);
   std::size_t left = piece.plain.size();
   std::string& out = piece.deflated;

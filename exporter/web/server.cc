@@ -35,8 +35,8 @@ using std::chrono::steady_clock;
 
 // civetweb gives one write this long at most; a page may take several.
 constexpr auto kWriteLimit = std::chrono::seconds(30);
-constexpr std::size_t kWriteSize = 256 * 1024;  // how much is written between two looks at the clock
-constexpr std::size_t kMaxNameInError = 128;    // of what a client sent, bytes to repeat
+constexpr std::size_t kWriteSize = 262144;    // how much is written between two looks at the clock
+constexpr std::size_t kMaxNameInError = 128;  // of what a client sent, bytes to repeat
 
 constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 

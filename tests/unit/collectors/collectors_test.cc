@@ -30,7 +30,8 @@ class Site {
     tres_.Add(2, "mem", "");
     tres_.Add(1001, "gres", "gpu");
     qos_ = {{1, "normal"}};
-    associations_ = {{10, {10, "physics", "", ""}}, {11, {11, "physics", "alice", ""}}, {12, {12, "physics", "bob", ""}}};
+    associations_ = {
+        {10, {10, "physics", "", ""}}, {11, {11, "physics", "alice", ""}}, {12, {12, "physics", "bob", ""}}};
   }
 
   // The page of one collector, a line a series, as of kEpoch + 1000.
@@ -50,7 +51,8 @@ class Site {
       EXPECT_EQ(family.help.back(), '.') << family.name;
       for (const prometheus::ClientMetric& metric : family.metric) {
         std::string line = family.name + "{";
-        for (const auto& label : metric.label) line += (line.back() == '{' ? "" : ",") + label.name + "=" + label.value;
+        for (const auto& label : metric.label)
+          line += (line.back() == '{' ? "" : ",") + label.name + "=" + label.value;
         const double value =
             family.type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value;
         lines.push_back(line + "} " + std::to_string(static_cast<long long>(value)));  // NOLINT
@@ -81,9 +83,12 @@ TEST(CollectorsTest, Consumption) {
   EXPECT_THAT(
       site.Page(CollectConsumption),
       ElementsAre(
-          "slurmdbd_account_tres_seconds_total{cluster=alpha,account=physics,partition=main,qos=,tres=cpu} 600",
-          "slurmdbd_account_tres_seconds_total{cluster=alpha,account=physics,partition=main,qos=,tres=gres/gpu} 100",
-          "slurmdbd_account_tres_seconds_total{cluster=alpha,account=physics,partition=main,qos=,tres=mem} 104857600",
+          "slurmdbd_account_tres_seconds_total{cluster=alpha,account=physics,partition=main,qos=,tres=cpu} "
+          "600",
+          "slurmdbd_account_tres_seconds_total{cluster=alpha,account=physics,partition=main,qos=,tres=gres/"
+          "gpu} 100",
+          "slurmdbd_account_tres_seconds_total{cluster=alpha,account=physics,partition=main,qos=,tres=mem} "
+          "104857600",
           "slurmdbd_user_tres_seconds_total{cluster=alpha,account=physics,user=alice,tres=cpu} 600",
           "slurmdbd_user_tres_seconds_total{cluster=alpha,account=physics,user=alice,tres=gres/gpu} 100",
           "slurmdbd_user_tres_seconds_total{cluster=alpha,account=physics,user=alice,tres=mem} 104857600",
@@ -95,42 +100,51 @@ TEST(CollectorsTest, Jobs) {
   site.AddJobs();
   EXPECT_THAT(
       site.Page(CollectJobs),
-      ElementsAre("slurmdbd_jobs{cluster=alpha,partition=main,account=physics,qos=,state=pending} 3",
-                  "slurmdbd_jobs{cluster=alpha,partition=main,account=physics,qos=,state=running} 1",
-                  "slurmdbd_jobs{cluster=alpha,partition=main,account=physics,qos=,state=suspended} 0",
-                  "slurmdbd_jobs_tres{cluster=alpha,partition=main,account=physics,qos=,state=pending,tres=cpu} 3",
-                  "slurmdbd_jobs_tres{cluster=alpha,partition=main,account=physics,qos=,state=running,tres=cpu} 4",
-                  "slurmdbd_jobs_tres{cluster=alpha,partition=main,account=physics,qos=,state=running,tres=gres/gpu} 1",
-                  "slurmdbd_jobs_pending_oldest_eligible_timestamp_seconds{cluster=alpha,partition=main} " +
-                      std::to_string(kEpoch),
-                  "slurmdbd_jobs_committed_tres_seconds{cluster=alpha,account=physics,tres=cpu} 14000",
-                  "slurmdbd_jobs_committed_tres_seconds{cluster=alpha,account=physics,tres=gres/gpu} 3500"));
+      ElementsAre(
+          "slurmdbd_jobs{cluster=alpha,partition=main,account=physics,qos=,state=pending} 3",
+          "slurmdbd_jobs{cluster=alpha,partition=main,account=physics,qos=,state=running} 1",
+          "slurmdbd_jobs{cluster=alpha,partition=main,account=physics,qos=,state=suspended} 0",
+          "slurmdbd_jobs_tres{cluster=alpha,partition=main,account=physics,qos=,state=pending,tres=cpu} 3",
+          "slurmdbd_jobs_tres{cluster=alpha,partition=main,account=physics,qos=,state=running,tres=cpu} 4",
+          "slurmdbd_jobs_tres{cluster=alpha,partition=main,account=physics,qos=,state=running,tres=gres/gpu} "
+          "1",
+          "slurmdbd_jobs_pending_oldest_eligible_timestamp_seconds{cluster=alpha,partition=main} " +
+              std::to_string(kEpoch),
+          "slurmdbd_jobs_committed_tres_seconds{cluster=alpha,account=physics,tres=cpu} 14000",
+          "slurmdbd_jobs_committed_tres_seconds{cluster=alpha,account=physics,tres=gres/gpu} 3500"));
 }
 
 TEST(CollectorsTest, Users) {
   Site site;
   site.AddJobs();
-  EXPECT_THAT(site.Page(CollectUsers),
-              ElementsAre("slurmdbd_user_jobs{cluster=alpha,account=physics,user=alice,state=pending} 0",
-                          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=alice,state=running} 1",
-                          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=alice,state=suspended} 0",
-                          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=bob,state=pending} 3",
-                          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=bob,state=running} 0",
-                          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=bob,state=suspended} 0",
-                          "slurmdbd_user_jobs_tres{cluster=alpha,account=physics,user=alice,state=running,tres=cpu} 4",
-                          "slurmdbd_user_jobs_tres{cluster=alpha,account=physics,user=alice,state=running,tres=gres/gpu} 1",
-                          "slurmdbd_user_jobs_tres{cluster=alpha,account=physics,user=bob,state=pending,tres=cpu} 3"));
+  EXPECT_THAT(
+      site.Page(CollectUsers),
+      ElementsAre(
+          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=alice,state=pending} 0",
+          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=alice,state=running} 1",
+          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=alice,state=suspended} 0",
+          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=bob,state=pending} 3",
+          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=bob,state=running} 0",
+          "slurmdbd_user_jobs{cluster=alpha,account=physics,user=bob,state=suspended} 0",
+          "slurmdbd_user_jobs_tres{cluster=alpha,account=physics,user=alice,state=running,tres=cpu} 4",
+          "slurmdbd_user_jobs_tres{cluster=alpha,account=physics,user=alice,state=running,tres=gres/gpu} 1",
+          "slurmdbd_user_jobs_tres{cluster=alpha,account=physics,user=bob,state=pending,tres=cpu} 3"));
 }
 
 TEST(CollectorsTest, Outcomes) {
   Site site;
   site.AddJobs();
   const std::vector<std::string> page = site.Page(CollectOutcomes);
-  EXPECT_THAT(page, Contains("slurmdbd_jobs_started_total{cluster=alpha,partition=main,account=physics,qos=} 2"));
   EXPECT_THAT(page,
-              Contains("slurmdbd_jobs_ended_total{cluster=alpha,partition=main,account=physics,qos=,state=timeout} 1"));
-  EXPECT_THAT(page,
-              Contains("slurmdbd_jobs_ended_total{cluster=alpha,partition=main,account=physics,qos=,state=failed} 0"));
+              Contains("slurmdbd_jobs_started_total{cluster=alpha,partition=main,account=physics,qos=} 2"));
+  EXPECT_THAT(
+      page,
+      Contains(
+          "slurmdbd_jobs_ended_total{cluster=alpha,partition=main,account=physics,qos=,state=timeout} 1"));
+  EXPECT_THAT(
+      page,
+      Contains(
+          "slurmdbd_jobs_ended_total{cluster=alpha,partition=main,account=physics,qos=,state=failed} 0"));
   EXPECT_THAT(page, testing::Not(Contains(HasSubstr("state=unknown"))));
 }
 
@@ -147,7 +161,8 @@ TEST(CollectorsTest, FamilyNamesAreOnlyUsedOnce) {
   std::set<std::string> names;
   for (const CollectorInfo& collector : Registry()) {
     slurmdb::AccountingView view;
-    for (const auto& family : collector.collect(view, {})) EXPECT_TRUE(names.insert(family.name).second) << family.name;
+    for (const auto& family : collector.collect(view, {}))
+      EXPECT_TRUE(names.insert(family.name).second) << family.name;
   }
   EXPECT_EQ(names.size(), 11U);
 }
@@ -168,11 +183,14 @@ TEST(CollectorsTest, AUserCanBeShownInFourWaysOrNotAtAll) {
     return site.Page(CollectUsers, options);
   };
   EXPECT_THAT(with(UserLabel::kName), Contains(HasSubstr("user=alice,")));
-  EXPECT_THAT(with(UserLabel::kId), Contains("slurmdbd_user_jobs{cluster=alpha,account=physics,user=0,state=pending} 3"));
+  EXPECT_THAT(with(UserLabel::kId),
+              Contains("slurmdbd_user_jobs{cluster=alpha,account=physics,user=0,state=pending} 3"));
   EXPECT_THAT(with(UserLabel::kHash), Contains(HasSubstr("user=2bd806c97f0e00af,")));  // sha256sum of "alice"
   // Without a label, the users of an account are one series.
-  EXPECT_THAT(with(UserLabel::kNone), Contains("slurmdbd_user_jobs{cluster=alpha,account=physics,user=,state=pending} 3"));
-  EXPECT_THAT(with(UserLabel::kNone), Contains("slurmdbd_user_jobs{cluster=alpha,account=physics,user=,state=running} 1"));
+  EXPECT_THAT(with(UserLabel::kNone),
+              Contains("slurmdbd_user_jobs{cluster=alpha,account=physics,user=,state=pending} 3"));
+  EXPECT_THAT(with(UserLabel::kNone),
+              Contains("slurmdbd_user_jobs{cluster=alpha,account=physics,user=,state=running} 1"));
 
   CollectorOptions options;
   options.accepts_user = [](std::string_view name) { return name != "alice"; };

@@ -13,9 +13,9 @@ TEST(RegistryTest, IsSortedNamedAndExplained) {
   for (const CollectorInfo& collector : Registry()) {
     EXPECT_LT(last, collector.name);
     last = collector.name;
-    EXPECT_TRUE(std::all_of(collector.name.begin(), collector.name.end(),
-                            [](char c) { return c == '_' || (c >= 'a' && c <= 'z'); }))
-        << collector.name;
+    EXPECT_TRUE(std::all_of(collector.name.begin(), collector.name.end(), [](char c) {
+      return c == '_' || (c >= 'a' && c <= 'z');
+    })) << collector.name;
     EXPECT_EQ(collector.help.back(), '.') << collector.name;
     EXPECT_NE(collector.collect, nullptr);
   }

@@ -10,13 +10,16 @@ TEST(ErrorTest, NumbersOfBothServersAndTheClientAreSorted) {
     unsigned number;
     Reason reason;
   } cases[] = {
-      {2002, Reason::kConnect},   {2003, Reason::kConnect},  {2005, Reason::kConnect},  {2026, Reason::kConnect},
-      {3159, Reason::kConnect},   {1205, Reason::kTimeout},  {1969, Reason::kTimeout},  {3024, Reason::kTimeout},
-      {2006, Reason::kLost},      {2013, Reason::kLost},     {1927, Reason::kLost},     {4031, Reason::kLost},
-      {1053, Reason::kLost},      {1044, Reason::kPrivilege}, {1045, Reason::kPrivilege}, {1142, Reason::kPrivilege},
-      {1143, Reason::kPrivilege}, {1698, Reason::kPrivilege}, {1049, Reason::kSchema},   {1054, Reason::kSchema},
-      {1146, Reason::kSchema},    {1176, Reason::kSchema},   {1412, Reason::kSchema},   {1040, Reason::kLimit},
-      {1203, Reason::kLimit},     {1114, Reason::kLimit},    {1690, Reason::kInternal}, {0, Reason::kInternal},
+      {2002, Reason::kConnect},   {2003, Reason::kConnect},   {2005, Reason::kConnect},
+      {2026, Reason::kConnect},   {3159, Reason::kConnect},   {1205, Reason::kTimeout},
+      {1969, Reason::kTimeout},   {3024, Reason::kTimeout},   {2006, Reason::kLost},
+      {2013, Reason::kLost},      {1927, Reason::kLost},      {4031, Reason::kLost},
+      {1053, Reason::kLost},      {1044, Reason::kPrivilege}, {1045, Reason::kPrivilege},
+      {1142, Reason::kPrivilege}, {1143, Reason::kPrivilege}, {1698, Reason::kPrivilege},
+      {1049, Reason::kSchema},    {1054, Reason::kSchema},    {1146, Reason::kSchema},
+      {1176, Reason::kSchema},    {1412, Reason::kSchema},    {1040, Reason::kLimit},
+      {1203, Reason::kLimit},     {1114, Reason::kLimit},     {1690, Reason::kInternal},
+      {0, Reason::kInternal},
   };
   for (const auto& c : cases) EXPECT_EQ(ReasonOfErrno(c.number), c.reason) << c.number;
 }

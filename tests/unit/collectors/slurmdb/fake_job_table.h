@@ -1,5 +1,5 @@
-// A job_table in memory, for tests of the ledger's logic alone. The same histories run against a real server in
-// tests/integration.
+// A job_table in memory, for tests of the ledger's logic alone. The same histories run against a real server
+// in tests/integration.
 #pragma once
 
 #include <algorithm>
@@ -44,7 +44,8 @@ class FakeJobTable : public JobSource {
   void ReadEnded(std::int64_t from, std::int64_t to, const Sink& sink) override {
     const auto low = static_cast<std::uint64_t>(from);
     const auto high = static_cast<std::uint64_t>(to);
-    Each([&](const FakeJob& job) { return job.end >= low && (to == 0 || job.end < high); }, sink, &ended_rows_read);
+    Each([&](const FakeJob& job) { return job.end >= low && (to == 0 || job.end < high); }, sink,
+         &ended_rows_read);
   }
   void ReadByKey(std::span<const JobKey> keys, const Sink& sink) override {
     if (!can_look_up) return;
@@ -54,14 +55,17 @@ class FakeJobTable : public JobSource {
   }
   void ReadInsertedAfter(std::uint64_t after, std::int64_t ended_before, const Sink& sink) override {
     if (!can_see_inserted) return;
-    Each([&](const FakeJob& job) {
-      return job.db_inx > after && job.end > 0 && job.end < static_cast<std::uint64_t>(ended_before);
-    }, sink);
+    Each(
+        [&](const FakeJob& job) {
+          return job.db_inx > after && job.end > 0 && job.end < static_cast<std::uint64_t>(ended_before);
+        },
+        sink);
   }
   std::vector<Suspension> ReadSuspensions(std::span<const std::uint64_t> db_inxs) override {
     std::vector<Suspension> found;
     for (const Suspension& suspension : suspensions) {
-      if (std::find(db_inxs.begin(), db_inxs.end(), suspension.db_inx) != db_inxs.end()) found.push_back(suspension);
+      if (std::find(db_inxs.begin(), db_inxs.end(), suspension.db_inx) != db_inxs.end())
+        found.push_back(suspension);
     }
     return found;
   }
@@ -127,7 +131,8 @@ inline std::map<std::uint32_t, JobTotals> PlainTotals(const FakeJobTable& table,
     for (const Suspension& suspension : table.suspensions) {
       if (suspension.db_inx != job.db_inx) continue;
       const auto paused = std::max(from, static_cast<std::int64_t>(suspension.time_start));
-      const auto resumed = suspension.time_end == 0 ? to : std::min(to, static_cast<std::int64_t>(suspension.time_end));
+      const auto resumed =
+          suspension.time_end == 0 ? to : std::min(to, static_cast<std::int64_t>(suspension.time_end));
       if (resumed > paused) seconds -= resumed - paused;
     }
     if (seconds <= 0) continue;

@@ -80,14 +80,22 @@ TEST(JobLedgerTest, WhatOneRowCounts) {
       {"revoked sibling", {0, 1, e, 0, e + 200, 524288, 0, 1, ""}, {}, 0, 0},
       {"end far in the future", {0, 1, e, e + 1000, infinite, 3}, {}, 18000, 1},
       {"suspended once, ended", {7, 1, e, e + 1000, e + 2000, 3, 300}, {{7, e + 1100, e + 1400}}, 1400, 1},
-      {"suspended once, ended, row of suspend_table gone", {7, 1, e, e + 1000, e + 2000, 3, 300}, {}, 1400, 1},
+      {"suspended once, ended, row of suspend_table gone",
+       {7, 1, e, e + 1000, e + 2000, 3, 300},
+       {},
+       1400,
+       1},
       {"suspended longer than it ran", {7, 1, e, e + 1000, e + 2000, 3, 30000}, {}, 0, 1},
       {"suspended and running again", {7, 1, e, e + 1000, 0, 1, 300}, {{7, e + 1100, e + 1400}}, 17400, 1},
       {"suspended now", {7, 1, e, e + 1000, 0, 2, e + 6000}, {{7, e + 6000, 0}}, 10000, 1},
       // suspended at +6000 after 500 s of an earlier suspension
       {"suspended now, row of suspend_table gone", {7, 1, e, e + 1000, 0, 2, e + 5500}, {}, 9000, 1},
       {"suspended after as_of", {7, 1, e, e + 1000, 0, 2, e + 10030}, {{7, e + 10030, 0}}, 18000, 1},
-      {"suspended across the epoch", {7, 1, e, e - 1000, e + 1000, 3, 1000}, {{7, e - 900, e + 100}}, 1800, 0},
+      {"suspended across the epoch",
+       {7, 1, e, e - 1000, e + 1000, 3, 1000},
+       {{7, e - 900, e + 100}},
+       1800,
+       0},
   };
   for (const RowCase& c : cases) {
     FakeJobTable table;
@@ -282,11 +290,11 @@ TEST(JobLedgerTest, AFailureLeavesTheBookAsItWas) {
 TEST(LiveJobTest, PhasesNowAndInThePast) {
   const std::uint64_t e = kEpoch;
   FakeJobTable table;
-  table.Add({1, 1, e + 10, e + 100, e + 500, 3});            // ran from +100 to +500
-  table.Add({2, 2, e + 10, e + 100, 0, 2, e + 300});         // suspended since +300
-  table.Add({3, 3, e + 10, 0, 0, 0, 0, 1, "", 10});          // an array of ten, pending
-  table.Add({4, 4, e + 10, e + 90000, 0, 0, 0, 1, ""});      // pending with a forecast
-  table.Add({5, 5, e + 10, e + 100, 0, 3});                  // ended, but without an end: neither here nor there
+  table.Add({1, 1, e + 10, e + 100, e + 500, 3});        // ran from +100 to +500
+  table.Add({2, 2, e + 10, e + 100, 0, 2, e + 300});     // suspended since +300
+  table.Add({3, 3, e + 10, 0, 0, 0, 0, 1, "", 10});      // an array of ten, pending
+  table.Add({4, 4, e + 10, e + 90000, 0, 0, 0, 1, ""});  // pending with a forecast
+  table.Add({5, 5, e + 10, e + 100, 0, 3});              // ended, but without an end: neither here nor there
   table.suspensions = {{2, e + 300, 0}};
   const auto phases = [&](const Moment& moment) {
     JobLedger ledger(Options());

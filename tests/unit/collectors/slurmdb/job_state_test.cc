@@ -10,10 +10,24 @@ TEST(JobStateTest, StoredNumbers) {
     std::uint64_t stored;
     const char* name;
   } cases[] = {
-      {0, "pending"},      {1, "running"},   {2, "suspended"},  {3, "completed"},      {4, "cancelled"},
-      {5, "failed"},       {6, "timeout"},   {7, "node_fail"},  {8, "preempted"},      {9, "boot_fail"},
-      {10, "deadline"},    {11, "out_of_memory"},               {1024, "requeued"},    {8192, "resizing"},
-      {524288, "revoked"}, {1024 | 4, "requeued"},              {12, "unknown"},       {255, "unknown"},
+      {0, "pending"},
+      {1, "running"},
+      {2, "suspended"},
+      {3, "completed"},
+      {4, "cancelled"},
+      {5, "failed"},
+      {6, "timeout"},
+      {7, "node_fail"},
+      {8, "preempted"},
+      {9, "boot_fail"},
+      {10, "deadline"},
+      {11, "out_of_memory"},
+      {1024, "requeued"},
+      {8192, "resizing"},
+      {524288, "revoked"},
+      {1024 | 4, "requeued"},
+      {12, "unknown"},
+      {255, "unknown"},
       {0x200, "pending"},  // a flag that slurmdbd masks; the base state stands
       {18446744073709551615ULL, "revoked"},
   };

@@ -21,14 +21,16 @@ TEST(Utf8Test, MaximalIllFormedPartsAreReplaced) {
       {"m\xFCller", "m" FFFD "ller"},            // Latin-1
       {"\xFF", FFFD},
       {"\x80", FFFD},
-      {"\xC0\xAF", FFFD FFFD},          // overlong
+      {"\xC0\xAF", FFFD FFFD},  // overlong
       {"\xE0\x80\xAF", FFFD FFFD FFFD},
       {"\xED\xA0\x80", FFFD FFFD FFFD},  // a surrogate
       {"\xF4\x90\x80\x80", FFFD FFFD FFFD FFFD},
       {"\xE2\x82", FFFD},  // cut off
       {"\xE2\x82x", FFFD "x"},
       {"\xF0\x9F\x98", FFFD},
-      {"a\xF1\x80\x80\xE1\x80\xC2" "b", "a" FFFD FFFD FFFD "b"},  // the standard's own example
+      {"a\xF1\x80\x80\xE1\x80\xC2"
+       "b",
+       "a" FFFD FFFD FFFD "b"},  // the standard's own example
   };
   for (const auto& c : cases) {
     EXPECT_EQ(RepairUtf8(c.text), c.repaired);

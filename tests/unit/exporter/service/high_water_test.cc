@@ -125,7 +125,8 @@ TEST_F(HighWaterTest, AnotherFingerprintDropsTheMarks) {
 }
 
 TEST_F(HighWaterTest, AnUnreadableFileIsPutAside) {
-  for (const char* text : {"garbage\n", "{\"format\":2}\n", "{\"format\":1,\"fingerprint\":\"x\",\"corrections\":{}}\n[1,2"}) {
+  for (const char* text :
+       {"garbage\n", "{\"format\":2}\n", "{\"format\":1,\"fingerprint\":\"x\",\"corrections\":{}}\n[1,2"}) {
     std::ofstream(folder_ / "high-water.jsonl") << text;
     HighWater marks(folder_, "x");
     EXPECT_EQ(Show(marks, "a", 60), 60);

@@ -70,10 +70,11 @@ collectors::Families CollectNumbers(const slurmdb::AccountingView&, const collec
 }
 
 const collectors::CollectorInfo kNumbers{"numbers", true, "Numbers.", slurmdb::Book::kJobs, &CollectNumbers};
-const collectors::CollectorInfo kSeldom{"seldom", true, "Numbers.", slurmdb::Book::kJobs,
-                                        [](const slurmdb::AccountingView&, const collectors::CollectorOptions&) {
-                                          return collectors::Families{};
-                                        }};
+const collectors::CollectorInfo kSeldom{
+    "seldom", true, "Numbers.", slurmdb::Book::kJobs,
+    [](const slurmdb::AccountingView&, const collectors::CollectorOptions&) {
+      return collectors::Families{};
+    }};
 
 class PollerTest : public testing::Test {
  protected:
@@ -84,8 +85,8 @@ class PollerTest : public testing::Test {
   }
 
   Poller& Make() {
-    poller_ = std::make_unique<Poller>(options_, std::unique_ptr<slurmdb::AccountingSource>(source_), store_, metrics_,
-                                       nullptr);
+    poller_ = std::make_unique<Poller>(options_, std::unique_ptr<slurmdb::AccountingSource>(source_), store_,
+                                       metrics_, nullptr);
     return *poller_;
   }
   std::string Page() const {

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Everything that guards a change, in one go. Installs what it needs, builds in build/, takes what is up to date.
+#
+#   tests/run.sh                    all steps
+#   tests/run.sh --long             and the longest ones
+#   tests/run.sh --only STEP,STEP   just these: see the list at the end of this file
+#   tests/run.sh --list             name the steps
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+readonly python=/usr/bin/python3 # Debian's, which sees Debian's packages
+logs=build/test-logs
+mkdir -p "$logs"
+
+long=0
+only=""
+list=0
+while (($#)); do
+  case "$1" in
+    --long) long=1 ;;
+    --only)
+      only=",${2:?--only needs a list of steps},"
+      shift
+      ;;
+    --list) list=1 ;;
+    *)
+      sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+
+passed=0
+failed=0
+summary=()
+
+# step NAME WHAT COMMAND...: runs it, shows the end of its log when it fails.
+step() {
+  local name=$1 what=$2 begin=$SECONDS status
+  shift 2
+  if ((list)); then
+    printf '%-12s %s\n' "$name" "$what"
+    return 0
+  fi
+  [[ -z $only || $only == *",$name,"* ]] || return 0
+  echo "== $name: $what"
+  "$@" >"$logs/$name.log" 2>&1
+  status=$?
+  if ((status == 77)); then
+    tail -n 1 "$logs/$name.log"
+    summary+=("$(printf '%-12s SKIPPED: %s' "$name" "$(tail -n 1 "$logs/$name.log")")")
+    return 0
+  elif ((status == 0)); then
+    ((passed += 1))
+    grep -E '^(##|\|)' "$logs/$name.log" | tail -n 60 # tables are worth seeing
+    grep -hE 'SKIPPED|skipped' "$logs/$name.log" | tail -n 10
+    summary+=("$(printf '%-12s passed %4d s' "$name" $((SECONDS - begin)))")
+  else
+    ((failed += 1))
+    tail -n 80 "$logs/$name.log"
+    echo "!! $name failed (exit $status); its log: $logs/$name.log"
+    summary+=("$(printf '%-12s FAILED %4d s' "$name" $((SECONDS - begin)))")
+  fi
+  return "$status"
+}
+
+# Needed steps: without them the rest says nothing.
+must() { step "$@" || finish; }
+
+finish() {
+  ((list)) && exit 0
+  echo
+  printf '%s\n' "${summary[@]}"
+  echo "$passed passed, $failed failed"
+  exit $((failed > 0))
+}
+
+sources() { git ls-files --cached --others --exclude-standard "$@"; }
+
+lint() {
+  local status=0
+  sources '*.cc' '*.h' | xargs clang-format --dry-run --Werror || status=1
+  sources '*.sh' .ci/run | xargs shellcheck || status=1
+  sources '*.py' | xargs "$python" -m py_compile || status=1
+  tests/lint/rooms.sh || status=1
+  return "$status"
+}
+
+build() {
+  cmake --preset "$1" && cmake --build --preset "$1" --target "${@:2}"
+}
+
+unit() { ctest --preset "$1" -j "$(nproc)" "${@:2}"; }
+
+sanitize_address() {
+  export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+  build asan all && unit asan
+}
+
+# ThreadSanitizer wants its shadow where newer kernels may put something at random.
+sanitize_threads() {
+  build tsan service_test web_test exposition_test || return 1
+  local status=0 test
+  for test in service_test web_test exposition_test; do
+    setarch -R "$(find build/tsan -name "$test" -type f)" --gtest_brief=1 || status=1
+  done
+  return "$status"
+}
+
+integration() {
+  SLURMDBD_EXPORTER=build/asan/exporter/slurmdbd_exporter "$python" -m pytest -q -rs -p no:cacheprovider \
+    tests/unit/support tests/integration
+}
+
+end_to_end() {
+  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_accounting
+}
+
+installed() {
+  rm -rf build/installed && cmake --install build/release --prefix build/installed &&
+    build/installed/bin/slurmdbd_exporter --version && deploy/demo.sh --check
+}
+
+if ((!list)); then deploy/packages.sh test || exit 1; fi
+step lint "format, shell, python syntax, who includes whom" lint
+must build "release build, warnings are errors" build release all
+step unit "unit tests" unit release
+step tidy "clang-tidy" tests/lint/tidy.sh build/release
+step asan "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer" sanitize_address
+step tsan "poller, snapshot and web under ThreadSanitizer" sanitize_threads
+step integration "against a private MariaDB, with the sanitized exporter" integration
+step e2e "against a real Slurm, judged by sacct" end_to_end
+step demo "install, and deploy/demo.sh --check" installed
+if ((long || list)); then
+  step history "many more random histories of the job ledger" \
+    env SLURMDBD_TEST_HISTORIES=20000 build/release/tests/unit/collectors/slurmdb/slurmdb_test --gtest_filter='*History*'
+fi
+finish
