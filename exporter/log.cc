@@ -9,38 +9,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "collectors/slurmdb/utf8.h"
+
 namespace exporter::log {
 namespace {
-
-struct Rune {
-  char32_t code = 0;
-  std::size_t length = 0;  // bytes taken; 0 when the bytes are not UTF-8
-};
-
-// Decodes the first character of `text` (not empty). Overlong forms, surrogates and values above U+10FFFF are
-// refused, as a strict JSON or Prometheus reader would.
-Rune DecodeRune(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  std::size_t length = 0;
-  char32_t code = 0;
-  char32_t smallest = 0;
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    length = 2, code = lead & 0x1FU, smallest = 0x80;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    length = 3, code = lead & 0x0FU, smallest = 0x800;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    length = 4, code = lead & 0x07U, smallest = 0x10000;
-  }
-  if (length == 0 || text.size() < length) return {};
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80U) return {};
-    code = (code << 6U) | (byte(i) & 0x3FU);
-  }
-  if (code < smallest || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return {};
-  return {code, length};
-}
 
 // Control characters, line and paragraph separators, and the marks that reorder or hide text on a terminal.
 bool IsInvisible(char32_t c) {
@@ -52,8 +24,8 @@ bool IsInvisible(char32_t c) {
 bool IsBare(std::string_view text) {
   if (text.empty()) return false;
   while (!text.empty()) {
-    const Rune rune = DecodeRune(text);
-    if (rune.length == 0 || rune.code <= ' ' || rune.code == '=' || rune.code == '"' || rune.code == '\\' ||
+    const slurmdb::Utf8Sequence rune = slurmdb::NextUtf8(text);
+    if (!rune.valid || rune.code <= ' ' || rune.code == '=' || rune.code == '"' || rune.code == '\\' ||
         rune.code == 0xA0 || IsInvisible(rune.code)) {
       return false;
     }
@@ -141,8 +113,8 @@ State& GlobalState() {
 std::string Quote(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {
-    const Rune rune = DecodeRune(text);
-    if (rune.length == 0) {
+    const slurmdb::Utf8Sequence rune = slurmdb::NextUtf8(text);
+    if (!rune.valid) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
       text.remove_prefix(1);
       continue;

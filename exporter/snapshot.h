@@ -6,9 +6,7 @@
 //   auto next = std::make_shared<Snapshot>(*store.Load());
 //   next->pages[i].families = rendered;
 //   store.Store(std::move(next));
-
-#ifndef EXPORTER_SNAPSHOT_H_
-#define EXPORTER_SNAPSHOT_H_
+#pragma once
 
 #include <chrono>
 #include <functional>
@@ -62,5 +60,3 @@ class SnapshotStore {
 };
 
 }  // namespace exporter
-
-#endif  // EXPORTER_SNAPSHOT_H_

@@ -62,10 +62,10 @@ class JobSource {
 
 struct LedgerOptions {
   std::int64_t epoch = 0;
-  std::int64_t overlap = 15 * 60;
-  std::int64_t wide_window = 26 * 3600;
+  std::int64_t overlap = 900;
+  std::int64_t wide_window = 93600;
   std::int64_t wide_interval = 3600;
-  std::int64_t recount_interval = 24 * 3600;
+  std::int64_t recount_interval = 86400;
 };
 
 // The instants of one poll.

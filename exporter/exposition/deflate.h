@@ -1,7 +1,5 @@
 // Raw deflate in pieces that can be strung together in any selection and order.
-
-#ifndef EXPORTER_EXPOSITION_DEFLATE_H_
-#define EXPORTER_EXPOSITION_DEFLATE_H_
+#pragma once
 
 #include <cstdint>
 #include <memory>
@@ -41,5 +39,3 @@ class Deflater {
 };
 
 }  // namespace exporter
-
-#endif  // EXPORTER_EXPOSITION_DEFLATE_H_

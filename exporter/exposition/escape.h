@@ -2,9 +2,7 @@
 //
 // Slurm keeps user, account and job names as whatever bytes it was given; one byte that is not UTF-8 makes a
 // scraper refuse the whole page. So every string passes through here before it becomes part of one.
-
-#ifndef EXPORTER_EXPOSITION_ESCAPE_H_
-#define EXPORTER_EXPOSITION_ESCAPE_H_
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -21,5 +19,3 @@ enum class Quotes { kEscape, kKeep };
 void AppendEscaped(std::string_view raw, Quotes quotes, std::string* out);
 
 }  // namespace exporter
-
-#endif  // EXPORTER_EXPOSITION_ESCAPE_H_

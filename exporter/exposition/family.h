@@ -8,9 +8,7 @@
 //   Renderer renderer;
 //   RenderResult result = renderer.Render(family);
 //   if (result.family) page.families.push_back(result.family);
-
-#ifndef EXPORTER_EXPOSITION_FAMILY_H_
-#define EXPORTER_EXPOSITION_FAMILY_H_
+#pragma once
 
 #include <prometheus/metric_family.h>
 
@@ -72,5 +70,3 @@ class Renderer {
 };
 
 }  // namespace exporter
-
-#endif  // EXPORTER_EXPOSITION_FAMILY_H_

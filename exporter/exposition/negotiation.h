@@ -1,7 +1,5 @@
 // Which format and coding a client asked for.
-
-#ifndef EXPORTER_EXPOSITION_NEGOTIATION_H_
-#define EXPORTER_EXPOSITION_NEGOTIATION_H_
+#pragma once
 
 #include <string_view>
 
@@ -24,5 +22,3 @@ Coding NegotiateCoding(std::string_view accept_encoding);
 std::string_view ContentType(Format format);
 
 }  // namespace exporter
-
-#endif  // EXPORTER_EXPOSITION_NEGOTIATION_H_

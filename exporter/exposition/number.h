@@ -1,7 +1,5 @@
 // Numbers as both exposition formats spell them, independent of the locale.
-
-#ifndef EXPORTER_EXPOSITION_NUMBER_H_
-#define EXPORTER_EXPOSITION_NUMBER_H_
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -19,5 +17,3 @@ void AppendNumber(std::uint64_t value, std::string* out);
 void AppendBound(double bound, std::string* out);
 
 }  // namespace exporter
-
-#endif  // EXPORTER_EXPOSITION_NUMBER_H_

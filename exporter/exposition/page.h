@@ -1,7 +1,5 @@
 // A page: a selection of rendered families in one format, written out piece by piece.
-
-#ifndef EXPORTER_EXPOSITION_PAGE_H_
-#define EXPORTER_EXPOSITION_PAGE_H_
+#pragma once
 
 #include <cstddef>
 #include <functional>
@@ -40,5 +38,3 @@ class Page {
 };
 
 }  // namespace exporter
-
-#endif  // EXPORTER_EXPOSITION_PAGE_H_

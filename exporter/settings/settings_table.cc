@@ -234,8 +234,8 @@ void AddProgram(std::vector<Setting>& table) {
 
 void AddWeb(std::vector<Setting>& table) {
   table.push_back(List(
-      "web.listen-address", ":19341", "Address to serve on: :port, host:port or [v6]:port.",
-      ParseListenAddress, [](Config & c) -> auto& { return c.web.listen_addresses; }));
+      "web.listen-address", ":19341", "Address to serve on, IPv4: :port or host:port.", ParseListenAddress,
+      [](Config & c) -> auto& { return c.web.listen_addresses; }));
   table.push_back(One(
       "web.telemetry-path", Kind::kString, "/metrics", "Path of the metrics page.", ParseTelemetryPath,
       [](Config & c) -> auto& { return c.web.telemetry_path; }));

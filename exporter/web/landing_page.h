@@ -1,7 +1,5 @@
 // The page at "/" for people who open the exporter in a browser.
-
-#ifndef EXPORTER_WEB_LANDING_PAGE_H_
-#define EXPORTER_WEB_LANDING_PAGE_H_
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -18,5 +16,3 @@ struct WebLink {
 std::string LandingPage(std::string_view version, const std::vector<WebLink>& links);
 
 }  // namespace exporter
-
-#endif  // EXPORTER_WEB_LANDING_PAGE_H_

@@ -1,7 +1,5 @@
 // Where to listen, as the command line has it.
-
-#ifndef EXPORTER_WEB_LISTEN_ADDRESS_H_
-#define EXPORTER_WEB_LISTEN_ADDRESS_H_
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -22,5 +20,3 @@ struct ListenAddress {
 ListenAddress ParseListenAddress(std::string_view text);
 
 }  // namespace exporter
-
-#endif  // EXPORTER_WEB_LISTEN_ADDRESS_H_

@@ -1,7 +1,5 @@
 // The query string of a scrape: which collectors it wants.
-
-#ifndef EXPORTER_WEB_QUERY_H_
-#define EXPORTER_WEB_QUERY_H_
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -25,5 +23,3 @@ struct CollectorFilter {
 CollectorFilter ParseCollectorFilter(std::string_view query);
 
 }  // namespace exporter
-
-#endif  // EXPORTER_WEB_QUERY_H_

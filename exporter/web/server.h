@@ -13,9 +13,7 @@
 //
 // Each connection occupies one thread and serves one request: a scraper comes back after 15 seconds or more,
 // and waiting for it would cost a thread.
-
-#ifndef EXPORTER_WEB_SERVER_H_
-#define EXPORTER_WEB_SERVER_H_
+#pragma once
 
 #include <prometheus/metric_family.h>
 
@@ -105,5 +103,3 @@ class WebServer {
 };
 
 }  // namespace exporter
-
-#endif  // EXPORTER_WEB_SERVER_H_

@@ -1,10 +1,10 @@
 // Metric families for the tests of this folder, in few words.
-
-#ifndef TESTS_UNIT_EXPORTER_EXPOSITION_FAMILIES_H_
-#define TESTS_UNIT_EXPORTER_EXPOSITION_FAMILIES_H_
+#pragma once
 
 #include <prometheus/metric_family.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -46,10 +46,18 @@ inline prometheus::MetricFamily Family(prometheus::MetricType type, std::string 
   return family;
 }
 
+// `count` gauge samples of as many users, not in their order.
+inline std::vector<prometheus::ClientMetric> ManySamples(int count) {
+  std::vector<prometheus::ClientMetric> metrics;
+  metrics.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    metrics.push_back(Sample({{"user", "user" + std::to_string(i * 7919LL % 100003)}}, i * 0.37));
+  }
+  return metrics;
+}
+
 inline std::shared_ptr<const RenderedFamily> Rendered(const prometheus::MetricFamily& family) {
   return Renderer().Render(family).family;
 }
 
 }  // namespace exporter
-
-#endif  // TESTS_UNIT_EXPORTER_EXPOSITION_FAMILIES_H_

@@ -1,7 +1,5 @@
 // gzip undone by zlib's own reader, which checks header, CRC and length.
-
-#ifndef TESTS_UNIT_EXPORTER_EXPOSITION_GUNZIP_H_
-#define TESTS_UNIT_EXPORTER_EXPOSITION_GUNZIP_H_
+#pragma once
 
 #include <gtest/gtest.h>
 #include <zlib.h>
@@ -33,5 +31,3 @@ inline std::string Gunzip(std::string bytes) {
 }
 
 }  // namespace exporter
-
-#endif  // TESTS_UNIT_EXPORTER_EXPOSITION_GUNZIP_H_

@@ -17,10 +17,7 @@ FamilyList SomeFamilies() {
       Rendered(Family(MetricType::Counter, "a_seconds_total", {Sample({}, 7)})),
       Rendered(Family(MetricType::Histogram, "h", {HistogramSample({}, {{1, 1.0}}, 2, 3)})),
   };
-  std::vector<prometheus::ClientMetric> many;
-  for (int i = 0; i < 20000; ++i)
-    many.push_back(Sample({{"user", "user" + std::to_string(i * 7919 % 100003)}}, i * 0.37));
-  families.push_back(Rendered(Family(MetricType::Gauge, "large", many)));
+  families.push_back(Rendered(Family(MetricType::Gauge, "large", ManySamples(20000))));
   return families;
 }
 

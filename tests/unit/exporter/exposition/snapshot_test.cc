@@ -83,6 +83,7 @@ TEST(SnapshotStoreTest, ShowsEachReaderAWholeSnapshot) {
   SnapshotStore store;
   std::atomic<bool> done = false;
   std::vector<std::jthread> readers;
+  readers.reserve(4);
   for (int i = 0; i < 4; ++i) {
     readers.emplace_back([&] {
       while (!done) {

@@ -1,7 +1,5 @@
 // A client that knows nothing but bytes, so that tests can also send what no HTTP library would.
-
-#ifndef TESTS_UNIT_EXPORTER_WEB_HTTP_CLIENT_H_
-#define TESTS_UNIT_EXPORTER_WEB_HTTP_CLIENT_H_
+#pragma once
 
 #include <map>
 #include <string>
@@ -40,5 +38,3 @@ HttpResponse Request(int port, std::string_view method, std::string_view target,
 HttpResponse Get(int port, std::string_view target, std::string_view headers = "");
 
 }  // namespace exporter
-
-#endif  // TESTS_UNIT_EXPORTER_WEB_HTTP_CLIENT_H_

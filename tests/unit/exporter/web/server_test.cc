@@ -194,11 +194,8 @@ TEST_F(ServerTest, ShowsTheNewestSnapshot) {
 }
 
 TEST_F(ServerTest, ServesLargePagesWhole) {
-  std::vector<prometheus::ClientMetric> many;
-  for (int i = 0; i < 50000; ++i)
-    many.push_back(Sample({{"user", "user" + std::to_string(i * 7919 % 100003)}}, i * 0.37));
   const FamilyList families = {Rendered(Gauge("first", 1)),
-                               Rendered(Family(MetricType::Gauge, "large", many)),
+                               Rendered(Family(MetricType::Gauge, "large", ManySamples(50000))),
                                Rendered(Gauge("last", 1))};
   store_.Store(std::make_shared<Snapshot>(Snapshot{{{"jobs", families}}}));
   handlers_.self_families = nullptr;
@@ -472,10 +469,8 @@ TEST_F(ServerTest, DoesNotWaitForABodyNobodyReads) {
 }
 
 TEST_F(ServerTest, SurvivesClientsThatLeave) {
-  std::vector<prometheus::ClientMetric> many;
-  for (int i = 0; i < 100000; ++i) many.push_back(Sample({{"user", "user" + std::to_string(i)}}, i));
-  store_.Store(
-      std::make_shared<Snapshot>(Snapshot{{{"jobs", {Rendered(Family(MetricType::Gauge, "x", many))}}}}));
+  store_.Store(std::make_shared<Snapshot>(
+      Snapshot{{{"jobs", {Rendered(Family(MetricType::Gauge, "x", ManySamples(100000)))}}}}));
   options_.threads = 2;
   const int port = Start();
   for (int i = 0; i < 10; ++i) {
@@ -496,6 +491,7 @@ TEST_F(ServerTest, ServesWholePagesWhileSnapshotsAreSwapped) {
   const int port = Start();
   std::atomic<int> running = 20;
   std::vector<std::thread> scrapers;
+  scrapers.reserve(20);
   for (int scraper = 0; scraper < 20; ++scraper) {
     scrapers.emplace_back([&, scraper] {
       for (int i = 0; i < 10; ++i) {

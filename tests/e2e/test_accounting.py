@@ -1,0 +1,368 @@
+"""Real jobs in a real Slurm: do the exporter's numbers equal sacct's and squeue's, and Prometheus' the exporter's?
+
+    /usr/bin/python3 -m tests.e2e.test_accounting        # or through pytest; about two and a half minutes, needs root
+
+Two clusters run jobs of every fate (scenario.py). At a quiet instant, with jobs running, suspended and waiting, the page of
+`--once --as-of` is compared with sacct as of that instant, and the page as of an instant in the middle with sacct's answer
+for then. When all is over, the sums that a Prometheus answers, which scraped a serving exporter all the time, are compared
+with sacct's. All of it exactly: every number is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from prometheus_client.openmetrics import parser as openmetrics_parser  # noqa: E402
+
+from tests.e2e import judge, scenario, servers  # noqa: E402
+from tests.support import slurm as slurm_support  # noqa: E402
+from tests.support.mariadb import PrivateMariaDB  # noqa: E402
+from tests.support.slurm import PrivateSlurm, SlurmError, free_port  # noqa: E402
+
+# The second has the same job ids, and a name that SQL must quote.
+CLUSTERS = ("alpha", "beta-2")
+SETTLE = 10  # of the serving exporter: records of jobs arrive up to about 5 s late
+COUNTERS = ("slurmdbd_account_tres_seconds_total", "slurmdbd_user_tres_seconds_total", "slurmdbd_jobs_started_total",
+            "slurmdbd_jobs_ended_total")  # fmt: skip
+SHOWN = 3  # differences of a kind that are told about
+Totals = dict[tuple[str, ...], int]
+
+
+@dataclasses.dataclass
+class Kind:
+    """One line of the table at the end."""
+
+    name: str
+    compared: int = 0
+    differ: int = 0
+    least: int = 1
+
+
+class Comparison:
+    """Counts how many numbers are equal, and tells about those that are not."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, Kind] = {}
+        self.details: list[str] = []
+
+    def compare(
+        self, kind: str, expected: Totals, actual: Totals, evidence: Callable[[tuple[str, ...]], str], least: int = 1
+    ) -> None:
+        """Numbers that are 0 in one and absent in the other are equal, and not counted."""
+        line = self.kinds.setdefault(kind, Kind(kind, least=least))
+        for key in sorted(expected.keys() | actual.keys()):
+            want, have = expected.get(key, 0), actual.get(key, 0)
+            if want == have == 0:
+                continue
+            line.compared += 1
+            if want != have:
+                line.differ += 1
+                if line.differ <= SHOWN:
+                    shown = "absent" if key not in actual else have
+                    self.details.append(f"{kind}: {'/'.join(key)}: expected {want}, is {shown}\n{evidence(key)}")
+
+    def check(self, kind: str, right: bool, detail: str = "") -> None:
+        line = self.kinds.setdefault(kind, Kind(kind))
+        line.compared += 1
+        if not right:
+            line.differ += 1
+            self.details.append(f"{kind}: {detail}")
+
+    def table(self) -> str:
+        width = max(len(name) for name in self.kinds)
+        lines = [f"{'kind of number':<{width}}  compared  differ", "-" * (width + 18)]
+        lines += [f"{kind.name:<{width}}  {kind.compared:>8}  {kind.differ:>6}" for kind in self.kinds.values()]
+        everything = list(self.kinds.values())
+        lines.append("-" * (width + 18))
+        compared, differ = sum(kind.compared for kind in everything), sum(kind.differ for kind in everything)
+        lines.append(f"{'all':<{width}}  {compared:>8}  {differ:>6}")
+        return "\n".join(lines)
+
+    def failures(self) -> list[str]:
+        found = [f"{kind.name}: {kind.differ} of {kind.compared} differ" for kind in self.kinds.values() if kind.differ]
+        found += [
+            f"{kind.name}: only {kind.compared} compared, fewer than {kind.least}"
+            for kind in self.kinds.values()
+            if kind.compared < kind.least
+        ]
+        return found
+
+
+# What is compared: kind, metric, labels, sacct's answer, fewest numbers. The labels of a metric with TRES end with "tres".
+Wanted = Iterator[tuple[str, str, tuple[str, ...], Totals, int]]
+
+
+def consumption(rows: list[judge.Row]) -> Wanted:
+    account, user = "slurmdbd_account_tres_seconds_total", "slurmdbd_user_tres_seconds_total"
+    for kind, metric, by, least in (
+        ("consumed per cluster", account, ("cluster",), 10),
+        ("consumed per account", account, ("cluster", "account"), 20),
+        ("consumed per partition", account, ("cluster", "partition"), 15),
+        ("consumed per QOS", account, ("cluster", "qos"), 20),
+        ("consumed per account, partition and QOS", account, ("cluster", "account", "partition", "qos"), 40),
+        ("consumed per user", user, ("cluster", "user"), 20),
+        ("consumed per account and user", user, ("cluster", "account", "user"), 30),
+    ):
+        yield kind, metric, (*by, "tres"), judge.consumed(rows, by), least
+
+
+def outcomes(rows: list[judge.Row], at: int | None = None) -> Wanted:
+    by = ("cluster", "partition", "account", "qos")
+    yield "started", "slurmdbd_jobs_started_total", by, judge.started(rows, by, at), 10
+    by = (*by, "state")
+    yield "ended by state", "slurmdbd_jobs_ended_total", by, judge.ended(rows, by, at), 10
+
+
+def presence(rows: list[judge.Row]) -> Wanted:
+    for state, least, least_by_user in (("running", 5, 5), ("pending", 5, 4), ("suspended", 1, 1)):
+        chosen = [row for row in rows if row.state == state]
+        by = ("cluster", "partition", "account", "qos", "state")
+        yield state, "slurmdbd_jobs", by, judge.present(chosen, by), least
+        yield f"TRES of {state} jobs", "slurmdbd_jobs_tres", (*by, "tres"), judge.present_tres(chosen, by), 4
+        by = ("cluster", "account", "user", "state")
+        yield f"{state} per user", "slurmdbd_user_jobs", by, judge.present(chosen, by), least_by_user
+        yield f"TRES of {state} jobs per user", "slurmdbd_user_jobs_tres", (*by, "tres"), judge.present_tres(chosen, by), 4
+
+
+class Run:
+    """The servers of one run and what is compared with them."""
+
+    def __init__(self, folder: pathlib.Path, database: PrivateMariaDB, slurm: PrivateSlurm) -> None:
+        self.database, self.slurm, self.comparison = database, slurm, Comparison()
+        self.epoch = int(time.time()) - 60
+        password = folder / "password"
+        password.touch(mode=0o600)
+        password.write_text(database.passwords["slurmdbd_exporter"] + "\n")
+        self.exporter = servers.Exporter(
+            folder,
+            free_port(slurm.ports),
+            {
+                "database.host": "127.0.0.1",
+                "database.port": database.port,
+                "database.name": database.database,
+                "database.user": "slurmdbd_exporter",
+                "database.password-file": password,
+                "timezone": "UTC",
+                "counter.epoch": servers.rfc3339(self.epoch),
+            },
+        )
+        self.prometheus = servers.Prometheus(folder, free_port(slurm.ports), f"127.0.0.1:{self.exporter.port}")
+
+    def __enter__(self) -> Run:
+        try:
+            self.exporter.start(poll__interval="1s", counter__settle=f"{SETTLE}s")
+            self.prometheus.wait_until_ready()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.prometheus.stop()
+        finally:
+            self.exporter.stop()
+
+    def against_page(self, how: str, page: servers.Page, rows: list[judge.Row], wanted: Wanted) -> None:
+        for kind, metric, by, expected, least in wanted:
+            actual = page.totals(metric, by)
+            if "state" in by and kind != "ended by state":
+                actual = of_state(actual, by, kind)
+
+            def evidence(key: tuple[str, ...], metric: str = metric, by: tuple[str, ...] = by) -> str:
+                return "\n".join([*rows_of(rows, by, key), *page.lines(metric, dict(zip(by, key, strict=True)))])
+
+            self.comparison.compare(f"{kind} ({how})", expected, actual, evidence, least)
+
+    def against_prometheus(self, rows: list[judge.Row], wanted: Wanted) -> None:
+        for kind, metric, by, expected, least in wanted:
+            actual = self.prometheus.totals(metric, by)
+            if "state" in by and kind != "ended by state":
+                actual = of_state(actual, by, kind)
+
+            def evidence(key: tuple[str, ...], by: tuple[str, ...] = by) -> str:
+                return "\n".join(rows_of(rows, by, key))
+
+            self.comparison.compare(f"{kind} (PromQL)", expected, actual, evidence, least)
+
+    def at_a_quiet_instant(self) -> None:
+        """Jobs run, wait and are suspended; nothing starts or ends for a while."""
+        for _ in range(10):
+            now = int(time.time())
+            rows = judge.read(self.slurm)
+            events = [moment for row in rows for moment in (row.submit, row.start, row.end) if moment is not None]
+            if now - max(events) > SETTLE + 3 and scenario.settled(self.slurm):
+                break
+            time.sleep(2)
+        else:
+            raise SlurmError("jobs keep starting or ending: there is no quiet instant")
+        at = int(time.time()) - 3
+        page = self.exporter.once(at)
+        self.wait_for_poll(at)
+        rows = judge.read(self.slurm, at)
+        assert not [row for row in rows if max(row.submit, row.start or 0, row.end or 0) > at], "it was not quiet"
+        states = {row.state for row in rows}
+        assert states == scenario.FATES | set(judge.OPEN_STATES), states
+
+        by = ("cluster", "account", "user", "partition", "qos", "state")
+        self.comparison.compare(
+            "waiting, running, suspended: sacct = squeue",
+            judge.queue(self.slurm.clusters.values(), by),
+            judge.present(rows, by),
+            lambda key: "\n".join(rows_of(rows, by, key)),
+            10,
+        )
+        self.check_judge(rows, at, "at the quiet instant")
+        self.against_page("--once", page, rows, consumption(rows))
+        self.against_page("--once", page, rows, outcomes(rows))
+        self.against_page("--once", page, rows, presence(rows))
+        self.against_prometheus(rows, presence(rows))
+        for metric in ("slurmdbd_jobs", "slurmdbd_user_jobs"):
+            other = page.totals(metric, ("state",)).keys() - {(state,) for state in judge.OPEN_STATES}
+            self.comparison.check("jobs are in no other state (--once)", not other, f"{metric}: {sorted(other)}")
+        self.check_formats(page)
+
+    def at_an_earlier_instant(self, at: int) -> None:
+        page = self.exporter.once(at)
+        rows = judge.read(self.slurm, at)
+        self.check_judge(rows, at, "at an earlier instant")
+        self.against_page("--once, earlier", page, rows, consumption(rows))
+        self.against_page("--once, earlier", page, rows, outcomes(rows, at))
+
+    def at_the_end(self) -> None:
+        scenario.finish(self.slurm)
+        end = int(time.time())
+        rows = judge.read(self.slurm)
+        assert not [row for row in rows if row.end is None], "not all jobs are over"
+        self.wait_for_poll(end + SETTLE + 1)
+        self.against_prometheus(rows, consumption(rows))
+        self.against_prometheus(rows, outcomes(rows))
+        for metric in ("slurmdbd_jobs", "slurmdbd_user_jobs"):
+            left = self.prometheus.totals(metric, ("cluster", "state"))
+            self.comparison.check("no job is left (PromQL)", not any(left.values()), f"{metric}: {left}")
+        for metric in COUNTERS:
+            fell = self.prometheus.query(f"resets({metric}[10m]) > 0")
+            self.comparison.check("no counter ever fell (PromQL)", not fell, f"{metric}: {fell}")
+        answered = self.prometheus.query("avg_over_time(up[10m])")[0][1]
+        # A busy machine may take longer than a second once in a while.
+        self.comparison.check("scrapes are answered (PromQL)", answered > 0.95, f"{answered}: {self.exporter.log_tail()}")
+
+    def wait_for_poll(self, instant: int) -> None:
+        """Waits until Prometheus has a page whose poll was after an instant."""
+        metric = "slurmdbd_exporter_collector_last_success_timestamp_seconds"
+        names = "jobs|users|consumption|outcomes"
+
+        def polled() -> bool:
+            answer = self.prometheus.query(f'min({metric}{{collector=~"{names}"}})')
+            return bool(answer) and answer[0][1] > instant
+
+        try:
+            slurm_support.wait_until(polled, f"{metric} to pass {instant}", 60)
+        except SlurmError as error:
+            raise servers.ServerError(f"{error}\n{self.exporter.log_tail()}") from None
+
+    def check_judge(self, rows: list[judge.Row], at: int, when: str) -> None:
+        connection = self.database.connect()
+        try:
+            expected = judge.from_tables(connection, CLUSTERS, at)
+        finally:
+            connection.close()
+        actual = {(row.cluster, str(row.job_raw), str(row.submit)): row.elapsed for row in rows}
+
+        def evidence(key: tuple[str, ...]) -> str:
+            return "\n".join(row.text for row in rows if (row.cluster, str(row.job_raw), str(row.submit)) == key)
+
+        self.comparison.compare(f"seconds of each row: sacct = tables ({when})", expected, actual, evidence, 20)
+
+    def check_formats(self, page: servers.Page) -> None:
+        for name, text in (("--once", page.text), ("served", self.exporter.scrape())):
+            done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+            said = (done.stdout + done.stderr).strip()
+            self.comparison.check(f"promtool check metrics is silent ({name})", not said and done.returncode == 0, said)
+        text = self.exporter.scrape("application/openmetrics-text; version=1.0.0")
+        try:
+            families = list(openmetrics_parser.text_string_to_metric_families(text))
+            problem = "" if any(family.name == "slurmdbd_jobs" for family in families) else "slurmdbd_jobs is missing"
+        except ValueError as error:
+            problem = str(error)
+        self.comparison.check("OpenMetrics parses strictly (served)", not problem, problem)
+
+
+def of_state(totals: Totals, by: Sequence[str], kind: str) -> Totals:
+    """Those of the state that the kind names."""
+    place = by.index("state")
+    return {key: value for key, value in totals.items() if key[place] in kind.split()}
+
+
+def rows_of(rows: list[judge.Row], by: Sequence[str], key: tuple[str, ...]) -> list[str]:
+    """sacct's lines that add up to a number."""
+    labels = [(label, value) for label, value in zip(by, key, strict=True) if label != "tres"]
+    return [row.text for row in rows if all(getattr(row, label) == value for label, value in labels)]
+
+
+def unavailable() -> str | None:
+    return slurm_support.unavailable() or servers.unavailable()
+
+
+def run() -> Comparison:
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"{time.monotonic() - began:6.1f} s  {what}", file=sys.stderr, flush=True)
+
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-e2e-")))
+        database = stack.enter_context(PrivateMariaDB())
+        slurm = stack.enter_context(
+            PrivateSlurm(database.port, password=database.passwords["slurm"], clusters=CLUSTERS)
+        )
+        this = stack.enter_context(Run(folder, database, slurm))
+        say("database, Slurm, exporter and Prometheus are up")
+        middle = scenario.play(slurm)
+        say("the jobs have had their fates")
+        this.at_a_quiet_instant()
+        this.at_an_earlier_instant(middle)
+        say("the page of a quiet instant and of an earlier one is compared")
+        this.at_the_end()
+        say("all jobs are over and Prometheus is compared")
+    say("all is stopped")
+    return this.comparison
+
+
+def test_numbers_equal_those_of_sacct(capsys) -> None:
+    import pytest
+
+    reason = unavailable()
+    if reason:
+        pytest.skip(reason)
+    with capsys.disabled():
+        comparison = run()
+        print("\n" + comparison.table())
+    assert not comparison.failures(), "\n".join([*comparison.failures(), *comparison.details])
+
+
+def main() -> int:
+    reason = unavailable()
+    if reason:
+        print(f"skipped: {reason}")
+        return 77
+    comparison = run()
+    for detail in comparison.details:
+        print(detail)
+    print(comparison.table())
+    for failure in comparison.failures():
+        print(failure)
+    return 1 if comparison.failures() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
