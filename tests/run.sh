@@ -53,7 +53,7 @@ step() {
   elif ((status == 0)); then
     ((passed += 1))
     grep -E '^(##|\|)' "$logs/$name.log" | tail -n 60 # tables are worth seeing
-    grep -hE 'SKIPPED|skipped' "$logs/$name.log" | tail -n 10
+    grep -hE '^SKIPPED|\[ *SKIPPED' "$logs/$name.log" | tail -n 10
     summary+=("$(printf '%-12s passed %4d s' "$name" $((SECONDS - begin)))")
   else
     ((failed += 1))

@@ -22,7 +22,7 @@ struct FakeJob {
   std::uint64_t state = 0;
   std::uint64_t suspended = 0;
   std::uint32_t assoc = 1;
-  std::string tres = "1=2";
+  std::string_view tres = "1=2";  // a literal
   std::uint32_t tasks = 0;
 };
 

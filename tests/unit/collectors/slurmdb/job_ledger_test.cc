@@ -56,7 +56,7 @@ struct RowCase {
 TEST(JobLedgerTest, WhatOneRowCounts) {
   const std::uint64_t e = kEpoch;
   const std::uint64_t infinite = 4294967295;
-  const RowCase cases[] = {
+  const std::vector<RowCase> cases = {
       {"running", {0, 1, e, e + 1000, 0, 1}, {}, 18000, 1},
       {"completed", {0, 1, e, e + 1000, e + 1500, 3}, {}, 1000, 1},
       {"ends at as_of", {0, 1, e, e + 1000, e + 10000, 3}, {}, 18000, 1},
