@@ -4,6 +4,7 @@
 #   deploy/packages.sh build          what compiling needs
 #   deploy/packages.sh demo           what deploy/demo.sh runs
 #   deploy/packages.sh test           what tests/run.sh runs
+#   deploy/packages.sh bench          what tests/bench/run.sh runs
 #   deploy/packages.sh --list test    print the names only
 #
 # Services in these packages are kept from starting: the demo and the tests run their own on private ports.
@@ -17,6 +18,7 @@ build=(g++ cmake ninja-build ccache pkg-config git ca-certificates
 demo=("${build[@]}" mariadb-server python3 python3-pymysql prometheus curl)
 test=("${demo[@]}" libgtest-dev libgmock-dev clang-format clang-tidy shellcheck python3-pytest
   python3-prometheus-client python3-yaml openssl slurmdbd slurmctld slurmd slurm-client munge)
+bench=("${demo[@]}" prometheus-sql-exporter)
 
 list_only=0
 if [[ "${1:-}" == --list ]]; then
@@ -27,8 +29,9 @@ case "${1:-}" in
   build) wanted=("${build[@]}") ;;
   demo) wanted=("${demo[@]}") ;;
   test) wanted=("${test[@]}") ;;
+  bench) wanted=("${bench[@]}") ;;
   *)
-    echo "usage: $0 [--list] build|demo|test" >&2
+    echo "usage: $0 [--list] build|demo|test|bench" >&2
     exit 2
     ;;
 esac

@@ -106,11 +106,12 @@ void HighWater::Load() {
   for (const auto& [cluster, by_tres] : header.at("corrections").items()) {
     for (const auto& [tres, amount] : by_tres.items()) corrections_[{cluster, tres}] = amount;
   }
+  for (const auto& [family, labels] : header.at("labels").items()) families_[family].labels = labels;
   while (std::getline(in, line)) {
     const auto row = nlohmann::json::parse(line);
     std::string key;
     for (const auto& value : row.at(4)) key += value.get<std::string>() + kSeparator;
-    families_[row.at(0)][key] = {row.at(1), row.at(2), row.at(3), false};
+    families_[row.at(0)].marks[key] = {row.at(1), row.at(2), row.at(3), false};
   }
 }
 
@@ -120,12 +121,14 @@ void HighWater::Save() {
       {"format", kFormat}, {"fingerprint", fingerprint_}, {"corrections", nlohmann::json::object()}};
   for (const auto& [labels, amount] : corrections_)
     header["corrections"][labels.first][labels.second] = amount;
+  header["labels"] = nlohmann::json::object();
+  for (const auto& [family, marks] : families_) header["labels"][family] = marks.labels;
   const std::filesystem::path fresh = file_.string() + ".new";
   {
     std::ofstream out(fresh, std::ios::trunc);
     out << header.dump() << '\n';
     for (const auto& [family, marks] : families_) {
-      for (const auto& [key, mark] : marks) {
+      for (const auto& [key, mark] : marks.marks) {
         out << nlohmann::json::array({family, mark.epoch, mark.value, mark.held, ValuesOf(key)}).dump()
             << '\n';
       }
@@ -139,7 +142,12 @@ void HighWater::Save() {
 }
 
 void HighWater::Hold(prometheus::MetricFamily& family, const std::map<std::string, std::int64_t>& epochs) {
-  Marks& marks = families_[family.name];
+  FamilyMarks& known = families_[family.name];
+  if (!family.metric.empty()) {
+    known.labels.clear();
+    for (const auto& label : family.metric[0].label) known.labels.push_back(label.name);
+  }
+  auto& marks = known.marks;
   const bool consumption = family.name == kConsumption;
   for (auto& [key, mark] : marks) mark.seen = false;
   const auto held_back = [&](const std::string& key, double amount) {
@@ -174,8 +182,7 @@ void HighWater::Hold(prometheus::MetricFamily& family, const std::map<std::strin
       continue;
     }
     std::vector<std::string> values = ValuesOf(key);
-    if (mark.epoch != epoch->second || family.metric.empty() ||
-        values.size() != family.metric[0].label.size()) {
+    if (mark.epoch != epoch->second || values.size() != known.labels.size()) {
       changed_ = true;
       at = marks.erase(at);
       continue;
@@ -185,7 +192,7 @@ void HighWater::Hold(prometheus::MetricFamily& family, const std::map<std::strin
     mark.held = mark.value;
     prometheus::ClientMetric metric;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      metric.label.push_back({family.metric[0].label[i].name, std::move(values[i])});
+      metric.label.push_back({known.labels[i], std::move(values[i])});
     }
     metric.counter.value = mark.value;
     family.metric.push_back(std::move(metric));

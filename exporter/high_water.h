@@ -51,7 +51,10 @@ class HighWater {
     double held = 0;  // by how much it stands above the sum
     bool seen = false;
   };
-  using Marks = std::unordered_map<std::string, Mark>;  // by label values, joined
+  struct FamilyMarks {
+    std::vector<std::string> labels;              // their names
+    std::unordered_map<std::string, Mark> marks;  // by label values, joined
+  };
 
   void Load();
   void Lock();
@@ -62,7 +65,7 @@ class HighWater {
   std::string fingerprint_;
   int lock_ = -1;
   bool changed_ = false;
-  std::map<std::string, Marks> families_;
+  std::map<std::string, FamilyMarks> families_;
   // Held back so far, by cluster and TRES.
   std::map<std::pair<std::string, std::string>, double> corrections_;
 };

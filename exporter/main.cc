@@ -14,7 +14,7 @@
 int main(int argc, char** argv) try {
   using namespace exporter;
   const auto program_start = std::chrono::system_clock::now();
-  const ParseResult result = ParseCommandLine(argc, argv, KnownCollectors());
+  const ParseResult result = ParseCommandLine(argc, argv, KnownCollectors(), ProcessEnvironment(), Validate);
   if (const auto* print = std::get_if<PrintAndExit>(&result)) {
     std::fputs(print->text.c_str(), stdout);
     return 0;

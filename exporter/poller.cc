@@ -84,11 +84,8 @@ bool Poller::Stop(std::chrono::milliseconds limit) {
     std::unique_lock lock(mutex_);
     stopping_ = true;
     wake_.notify_all();
-    if (!finished_) {
-      lock.unlock();
-      source_->Interrupt();
-      lock.lock();
-    }
+    // An idle connection is left alone: it gets its proper goodbye.
+    if (polling_) source_->Interrupt();
     if (!wake_.wait_for(lock, limit, [&] { return finished_; })) return false;
   }
   if (thread_.joinable()) thread_.join();
@@ -100,9 +97,11 @@ void Poller::Run() {
   std::chrono::milliseconds retry = kFirstRetry;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
+    polling_ = true;
     lock.unlock();
     PollOnce();
     lock.lock();
+    polling_ = false;
     const Clock::time_point now = Clock::now();
     while (tick <= now) tick += options_.interval;
     Clock::time_point next = tick;
@@ -121,20 +120,39 @@ void Poller::Run() {
 bool Poller::PollOnce() {
   bool all_well = true;
   std::optional<DatabaseError> unreachable;
-  clusters_.clear();
   const Clock::time_point started = Clock::now();
   try {
     source_->StartPoll();
   } catch (const DatabaseError& error) {
     unreachable = error;
+  } catch (const std::exception& error) {
+    unreachable = DatabaseError(Reason::kInternal, error.what());
   }
+  {
+    // Another poller may have taken over; what this one was interrupted in is not its business.
+    const std::lock_guard lock(mutex_);
+    if (stopping_ && unreachable) return false;
+  }
+  const std::string trouble = unreachable ? unreachable->what() : "";
+  if (trouble != trouble_) {
+    if (unreachable) {
+      log::Error("the database cannot be read",
+                 {{"reason", slurmdb::ReasonName(unreachable->reason())}, {"error", trouble}});
+    } else {
+      log::Info("the database can be read again");
+    }
+    trouble_ = trouble;
+  }
+  bool told_clusters = false;
   // A tick comes a little early or late; half of one is not worth skipping a collector for.
   const Clock::time_point due = started + options_.interval / 2;
   for (State& state : states_) {
     if (unreachable) {
-      Fail(state, unreachable->reason(), unreachable->what());
+      Fail(state, unreachable->reason(), unreachable->what(), true);
+      for (auto& [cluster, success] : clusters_) success = false;
       all_well = false;
     } else if (state.due <= due) {
+      if (!std::exchange(told_clusters, true)) clusters_.clear();
       if (Execute(state)) {
         state.due = started + state.plan.interval;
       } else {
@@ -228,11 +246,11 @@ void Poller::Publish(State& state, std::vector<prometheus::MetricFamily> familie
   state.expires = Clock::now() + state.plan.staleness;
 }
 
-void Poller::Fail(State& state, Reason reason, const std::string& message) {
+void Poller::Fail(State& state, Reason reason, const std::string& message, bool told) {
   const std::string name(state.plan.info->name);
   metrics_.AddError(name, reason);
   metrics_.CollectorFailed(name);
-  LogTrouble(state, message, reason);
+  if (!told) LogTrouble(state, message, reason);
 }
 
 void Poller::LogTrouble(State& state, const std::string& trouble, Reason reason) {

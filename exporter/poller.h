@@ -75,7 +75,8 @@ class Poller {
   // True when the collector succeeded for every cluster.
   bool Execute(State& state);
   void Publish(State& state, std::vector<prometheus::MetricFamily> families);
-  void Fail(State& state, slurmdb::Reason reason, const std::string& message);
+  // The cluster's part of the page stays; `told` when the log has it already.
+  void Fail(State& state, slurmdb::Reason reason, const std::string& message, bool told = false);
   void LogTrouble(State& state, const std::string& trouble, slurmdb::Reason reason);
   void SaveMarks();
   void StoreSnapshot();
@@ -87,7 +88,8 @@ class Poller {
   std::shared_ptr<HighWater> marks_;
   bool marks_saved_ = true;
   std::vector<State> states_;
-  std::map<std::string, bool> clusters_;  // of the poll under way
+  std::map<std::string, bool> clusters_;  // whether they could be read when a collector last ran
+  std::string trouble_;                   // why the database cannot be reached, as logged; empty when it can
   std::size_t missing_columns_logged_ = 0;
   bool was_up_ = false;
   bool reached_ = false;
@@ -95,6 +97,7 @@ class Poller {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   bool stopping_ = false;
+  bool polling_ = false;
   bool polled_ = false;
   bool finished_ = true;
   std::thread thread_;

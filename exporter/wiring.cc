@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <stdexcept>
 
 #include "collectors/registry.h"
 #include "exporter/settings/password_source.h"
 #include "exporter/version.h"
+#include "exporter/web/listen_address.h"
+#include "exporter/web/server.h"
 
 namespace exporter {
 namespace {
@@ -35,13 +38,26 @@ slurmdb::Epoch EpochOf(const Epoch& epoch, const slurmdb::Calendar& calendar) {
   return std::int64_t{std::get<std::chrono::sys_seconds>(epoch.start).time_since_epoch().count()};
 }
 
+// Names the flag or the place in the file that an error is about.
+[[noreturn]] void Refuse(const Config& config, const std::string& setting, const std::string& why) {
+  const auto origin = config.origins.find(setting);
+  const std::string flag = "--" + setting;
+  if (origin == config.origins.end() || origin->second == flag) throw ConfigError(flag + ": " + why);
+  throw ConfigError(origin->second + ": " + setting + ": " + why);
+}
+
 slurmdb::Calendar CalendarOf(const Config& config) {
   try {
     return slurmdb::Calendar(config.timezone);
   } catch (const std::runtime_error& error) {
-    const auto origin = config.origins.find("timezone");
-    throw ConfigError((origin == config.origins.end() ? "--timezone" : origin->second) + ": " + error.what());
+    Refuse(config, "timezone", error.what());
   }
+}
+
+// Long enough for any use, and short enough to be added to the steady clock.
+std::chrono::milliseconds Bounded(Duration duration) {
+  return std::min<std::chrono::milliseconds>(std::chrono::duration_cast<std::chrono::milliseconds>(duration),
+                                             std::chrono::hours(24 * 365));
 }
 
 }  // namespace
@@ -88,21 +104,36 @@ slurmdb::AccountingOptions AccountingOptionsOf(const Config& config) {
 
 PollerOptions PollerOptionsOf(const Config& config) {
   PollerOptions options;
-  options.interval = std::chrono::duration_cast<std::chrono::milliseconds>(config.poll_interval);
+  options.interval = Bounded(config.poll_interval);
   const auto registry = collectors::Registry();
   for (const CollectorConfig& collector : config.collectors) {
     if (!collector.enabled) continue;
     const auto info = std::find_if(registry.begin(), registry.end(),
                                    [&](const auto& known) { return known.name == collector.name; });
-    options.collectors.push_back({&*info,
-                                  std::chrono::duration_cast<std::chrono::milliseconds>(collector.interval),
-                                  std::chrono::duration_cast<std::chrono::milliseconds>(collector.staleness),
+    options.collectors.push_back({&*info, Bounded(collector.interval), Bounded(collector.staleness),
                                   static_cast<std::size_t>(collector.max_series)});
   }
   const NameFilter users = config.users;
   options.collector_options.accepts_user = [users](std::string_view name) { return users.Allows(name); };
   options.collector_options.user_label = config.user_label;
   return options;
+}
+
+void Validate(const Config& config) {
+  CalendarOf(config);
+  if (EnabledCollectors(config).empty())
+    Refuse(config, "collector.disable-defaults", "no collector is enabled");
+  if (config.once) return;
+  for (const std::string& address : config.web.listen_addresses) {
+    try {
+      ParseListenAddress(address);
+    } catch (const WebError& error) {
+      Refuse(config, "web.listen-address", error.what());
+    }
+  }
+  if (!config.state_directory.empty() && !std::filesystem::is_directory(config.state_directory)) {
+    Refuse(config, "state.directory", fmt::format("\"{}\" is not a directory", config.state_directory));
+  }
 }
 
 std::string FingerprintOf(const Config& config) {

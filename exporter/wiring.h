@@ -19,6 +19,10 @@ std::vector<CollectorInfo> KnownCollectors();
 slurmdb::AccountingOptions AccountingOptionsOf(const Config& config);
 PollerOptions PollerOptionsOf(const Config& config);
 
+// Finds what only the parts that use the settings can tell: an unknown time zone, an address that cannot be
+// listened on, a state directory that is not there, no collector at all. Throws ConfigError.
+void Validate(const Config& config);
+
 // What decides which series exist and whom they mean; see HighWater.
 std::string FingerprintOf(const Config& config);
 

@@ -1,5 +1,7 @@
 #include "collectors/slurmdb/accounting.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -17,7 +19,7 @@ void Accounting::Open() {
       now = ReadServerTime(db_);
     } catch (const DatabaseError& error) {
       // Idle connections are cut by servers and gateways; that is no failure of the poll.
-      if (error.reason() != Reason::kLost) throw;
+      if (error.connection_usable()) throw;
       db_.Close();
     }
   }
@@ -26,12 +28,43 @@ void Accounting::Open() {
     probe_schema_ = true;
     now = ReadServerTime(db_);
   }
-  if (options_.as_of) {
+  if (!options_.as_of) {
+    SetMoment(now);
+  } else if (*options_.as_of <= now) {
     moment_ = {*options_.as_of, *options_.as_of, false};
   } else {
-    // Never backwards: another server's clock may be behind the last one's.
-    moment_ = {std::max(moment_.now, now), std::max(moment_.as_of, now - options_.settle), true};
+    throw DatabaseError(
+        Reason::kInternal,
+        fmt::format("as-of lies {} s in the future of the database's clock", *options_.as_of - now));
   }
+}
+
+// The database's clock decides, so that two exporters agree. But a clock that leaps would put months into the
+// counters that never come off again.
+void Accounting::SetMoment(std::int64_t now) {
+  constexpr std::int64_t kLeap = 600;
+  const auto taken = std::chrono::steady_clock::now();
+  if (moment_.now != 0) {
+    using std::chrono::duration_cast;
+    using std::chrono::seconds;
+    const std::int64_t expected = moment_.now + duration_cast<seconds>(taken - moment_taken_).count();
+    const std::int64_t own =
+        duration_cast<seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    if (now > expected + kLeap && now > own + kLeap) {
+      throw DatabaseError(
+          Reason::kParse,
+          fmt::format("the database's clock has leapt {} s ahead, {} s ahead of this machine's",
+                      now - expected, now - own));
+    }
+    if (now < moment_.now - kLeap) {
+      // It was ahead and has been put right: the books are of a future that has not been.
+      for (auto& [name, cluster] : clusters_) cluster.jobs.reset();
+      moment_ = {};
+    }
+  }
+  moment_taken_ = taken;
+  // Otherwise never backwards: another server's clock may be a little behind the last one's.
+  moment_ = {std::max(moment_.now, now), std::max(moment_.as_of, now - options_.settle), true};
 }
 
 void Accounting::FindClusters() {
@@ -42,6 +75,7 @@ void Accounting::FindClusters() {
         std::find(names.begin(), names.end(), at->first) == names.end() ? clusters_.erase(at) : std::next(at);
   }
   for (const std::string& name : names) probe_schema_ |= clusters_.try_emplace(name).second;
+  probe_schema_ |= !missing_columns().empty();  // they may have been granted meanwhile
   if (!probe_schema_) return;
   std::vector<std::string> tables;
   for (const std::string& name : names) {
@@ -76,21 +110,48 @@ std::int64_t Accounting::EpochAt(std::int64_t as_of) const {
 
 void Accounting::UpdateJobs(const std::string& name, Cluster& cluster) {
   const std::int64_t epoch = EpochAt(moment_.as_of);
-  if (cluster.jobs == nullptr || cluster.jobs->options().epoch != epoch) {
-    LedgerOptions ledger = options_.ledger;
-    ledger.epoch = epoch;
-    cluster.jobs = std::make_unique<JobLedger>(ledger);
-  }
-  const std::uint32_t newest = cluster.associations.empty() ? 0 : cluster.associations.rbegin()->first;
-  for (AssociationRow& row : ReadAssociations(db_, name, newest)) {
-    const std::uint32_t id = row.id;
-    cluster.associations.insert_or_assign(id, std::move(row));
-  }
   JobReader reader(db_, schema_, name);
   cluster.missing_columns = reader.MissingColumns();
-  if (cluster.jobs->NeedsRecount(moment_)) cluster.jobs->Recount(reader, moment_);
+  // A new book replaces the old one only when it is complete.
+  std::unique_ptr<JobLedger> fresh;
+  if (cluster.jobs == nullptr || cluster.jobs->options().epoch != epoch ||
+      cluster.jobs->NeedsRecount(moment_)) {
+    LedgerOptions ledger = options_.ledger;
+    ledger.epoch = epoch;
+    fresh = std::make_unique<JobLedger>(ledger);
+    fresh->Recount(reader, moment_);
+  }
   const Connection::Snapshot snapshot(db_);
-  cluster.jobs->Update(reader, moment_);
+  (fresh != nullptr ? *fresh : *cluster.jobs).Update(reader, moment_);
+  if (fresh != nullptr) cluster.jobs = std::move(fresh);
+  UpdateAssociations(name, cluster);
+}
+
+// Ids do not become visible in their order (sacctmgr holds its transaction open while it asks), and users can
+// be renamed: so besides the new ids, all are read when a job has an unknown one, and now and then.
+void Accounting::UpdateAssociations(const std::string& name, Cluster& cluster) {
+  const auto unknown = [&] {
+    return std::any_of(cluster.jobs->groups().begin(), cluster.jobs->groups().end(),
+                       [&](const JobGroup& group) {
+                         return group.id_assoc != 0 && !cluster.associations.contains(group.id_assoc) &&
+                                !cluster.no_associations.contains(group.id_assoc);
+                       });
+  };
+  const auto read = [&](std::uint32_t after) {
+    for (AssociationRow& row : ReadAssociations(db_, name, after)) {
+      const std::uint32_t id = row.id;
+      cluster.associations.insert_or_assign(id, std::move(row));
+    }
+  };
+  const bool due = moment_.now - cluster.associations_read_at >= options_.ledger.wide_interval;
+  if (!due && !cluster.associations.empty()) read(cluster.associations.rbegin()->first);
+  if (!due && !unknown()) return;
+  read(0);
+  cluster.associations_read_at = moment_.now;
+  cluster.no_associations.clear();
+  for (const JobGroup& group : cluster.jobs->groups()) {
+    if (!cluster.associations.contains(group.id_assoc)) cluster.no_associations.insert(group.id_assoc);
+  }
 }
 
 const std::vector<ClusterFailure>& Accounting::Require(Book book) {

@@ -10,11 +10,13 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -114,6 +116,8 @@ class Accounting : public AccountingSource {
   struct Cluster {
     std::unique_ptr<JobLedger> jobs;
     std::map<std::uint32_t, AssociationRow> associations;
+    std::set<std::uint32_t> no_associations;  // ids in jobs that the table does not have
+    std::int64_t associations_read_at = 0;
     std::vector<std::string> missing_columns;
   };
   struct BookPoll {
@@ -123,8 +127,10 @@ class Accounting : public AccountingSource {
   };
 
   void Open();
+  void SetMoment(std::int64_t now);
   void FindClusters();
   void UpdateJobs(const std::string& name, Cluster& cluster);
+  void UpdateAssociations(const std::string& name, Cluster& cluster);
   std::int64_t EpochAt(std::int64_t as_of) const;
 
   AccountingOptions options_;
@@ -133,6 +139,7 @@ class Accounting : public AccountingSource {
   bool probe_schema_ = true;
   Schema schema_;
   Moment moment_;
+  std::chrono::steady_clock::time_point moment_taken_{};
   std::map<std::string, Cluster> clusters_;
   TresCatalog tres_;
   std::map<std::uint32_t, std::string> qos_;

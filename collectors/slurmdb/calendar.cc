@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <stdexcept>
+#include <string_view>
 
 namespace slurmdb {
 namespace {
@@ -12,7 +13,20 @@ namespace {
 const date::time_zone* ProcessZone() {
   // localtime(3) reads TZ first, so slurmdbd does too. A leading colon is part of the POSIX spelling.
   if (const char* tz = std::getenv("TZ"); tz != nullptr && *tz != '\0') {
-    return date::locate_zone(*tz == ':' ? tz + 1 : tz);
+    const std::string given = tz;
+    std::string name = given.substr(given[0] == ':' ? 1 : 0);
+    constexpr std::string_view kFolder = "/zoneinfo/";
+    if (const std::size_t folder = name.find(kFolder); folder != std::string::npos) {
+      name.erase(0, folder + kFolder.size());
+    }
+    if (name != "/etc/localtime") {
+      try {
+        return date::locate_zone(name);
+      } catch (const std::runtime_error&) {
+        throw std::runtime_error("the environment variable TZ is \"" + given +
+                                 "\", which names no zone of the time zone database");
+      }
+    }
   }
   try {
     return date::current_zone();
@@ -21,13 +35,18 @@ const date::time_zone* ProcessZone() {
   }
 }
 
+const date::time_zone* NamedZone(const std::string& zone) {
+  try {
+    return date::locate_zone(zone);
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error("time zone \"" + zone + "\" is not in the time zone database: " + error.what());
+  }
+}
+
 }  // namespace
 
-Calendar::Calendar(const std::string& zone) try
-    : zone_(zone.empty() ? ProcessZone() : date::locate_zone(zone)), name_(zone_->name()) {
-} catch (const std::runtime_error& error) {
-  throw std::runtime_error("time zone \"" + zone + "\" is not in the time zone database: " + error.what());
-}
+Calendar::Calendar(const std::string& zone)
+    : zone_(zone.empty() ? ProcessZone() : NamedZone(zone)), name_(zone_->name()) {}
 
 std::int64_t Calendar::PeriodStart(Period period, std::int64_t time) const {
   const date::sys_seconds instant{std::chrono::seconds(time)};

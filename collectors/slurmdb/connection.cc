@@ -43,6 +43,14 @@ void SetTls(MYSQL* mysql, const TlsOptions& tls) {
 #endif
 }
 
+std::string ReadPassword(const ConnectionOptions& options) {
+  try {
+    return options.password ? options.password() : std::string();
+  } catch (const std::exception& error) {
+    throw DatabaseError(Reason::kPrivilege, error.what());
+  }
+}
+
 int SocketOf(MYSQL* mysql) {
 #ifdef SLURMDBD_HAVE_MYSQL_GET_SOCKET
   return static_cast<int>(mysql_get_socket(mysql));
@@ -103,6 +111,7 @@ void Connection::Close() noexcept {
   }
   if (mysql_ != nullptr) mysql_close(mysql_);
   mysql_ = nullptr;
+  established_ = false;
 }
 
 void Connection::Interrupt() noexcept {
@@ -154,7 +163,7 @@ void Connection::ConnectTo(const Endpoint* endpoint) {
   mysql_options(mysql_, MYSQL_OPT_PROTOCOL, &protocol);
 
   try {
-    const std::string password = options_.password ? options_.password() : std::string();
+    const std::string password = ReadPassword(options_);
     if (mysql_real_connect(mysql_, endpoint == nullptr ? nullptr : endpoint->host.c_str(),
                            options_.user.c_str(), password.c_str(), options_.database.c_str(),
                            endpoint == nullptr ? 0 : endpoint->port,
@@ -174,6 +183,7 @@ void Connection::ConnectTo(const Endpoint* endpoint) {
     }
     server_version_ = RepairUtf8(mysql_get_server_info(mysql_));
     SetUpSession();
+    established_ = true;
   } catch (...) {
     Close();
     throw;
@@ -211,8 +221,11 @@ void Connection::Execute(std::string_view purpose, std::string_view sql) { Send(
 
 void Connection::Throw(std::string_view doing) {
   const unsigned number = mysql_errno(mysql_);
+  Reason reason = ReasonOfErrno(number);
+  // A TLS connection that is cut says so with a number that otherwise means that none came about.
+  if (established_ && reason == Reason::kConnect) reason = Reason::kLost;
   throw DatabaseError(
-      ReasonOfErrno(number), number,
+      reason, number,
       fmt::format("{} ({}): {} (error {})", doing, peer_, RepairUtf8(mysql_error(mysql_)), number));
 }
 

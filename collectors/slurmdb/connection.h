@@ -133,6 +133,7 @@ class Connection {
 
   ConnectionOptions options_;
   st_mysql* mysql_ = nullptr;
+  bool established_ = false;
   std::string peer_;
   std::string server_version_;
   std::uint64_t rows_read_ = 0;

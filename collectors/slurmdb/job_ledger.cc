@@ -159,6 +159,7 @@ std::size_t JobLedger::GroupOf(const JobRow& row) {
   groups_.push_back(
       {row.id_assoc, row.id_qos, row.id_user, std::string(row.account), std::string(row.partition)});
   group_index_.emplace(hash, groups_.size() - 1);
+  totals_.resize(groups_.size());  // so that every group has totals even when this reading comes to nothing
   return groups_.size() - 1;
 }
 
@@ -262,7 +263,10 @@ void JobLedger::Finish(JobSource& source, Reading& reading) const {
 
 void JobLedger::Recount(JobSource& source, const Moment& moment) {
   Reading reading{moment.now, moment.as_of, {}, {}, {}};
+  // What marks the beginning comes first: whatever happens during the long reading is then noticed by Update.
+  const std::optional<std::int64_t> last_rollup = source.LastHourlyRollup();
   const std::uint64_t max_db_inx = source.MaxDbInx();
+  source.ReadOpen([&](const JobRow& row) { Take(row, reading); });
   const std::int64_t until = CellOf(moment.now - options_.overlap, moment.now, options_.wide_window).start;
   // A day at a time: each statement stays short, however long the epoch.
   for (std::int64_t from = options_.epoch; from < until;) {
@@ -272,12 +276,12 @@ void JobLedger::Recount(JobSource& source, const Moment& moment) {
   }
   Finish(source, reading);
   buckets_ = std::move(reading.buckets);
-  live_.clear();
+  live_ = std::move(reading.live);
   read_at_ = moment.now;
   widened_at_ = moment.now;
   counted_at_ = moment.now;
   max_db_inx_ = max_db_inx;
-  last_rollup_ = source.LastHourlyRollup();
+  last_rollup_ = last_rollup;
   reroll_from_.reset();
 }
 

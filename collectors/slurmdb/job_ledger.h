@@ -139,8 +139,9 @@ class JobLedger {
 
   // True before the first count and every recount_interval.
   bool NeedsRecount(const Moment& moment) const;
-  // Reads the history of the epoch, a slice at a time, into a new book. Call Update afterwards. When it
-  // throws, the old book stands.
+  // Reads the history of the epoch, a slice at a time, into a new book. Update has to follow: until
+  // then the totals are the old ones. Where an old book must stand if this fails, recount into another
+  // ledger.
   void Recount(JobSource& source, const Moment& moment);
   // Brings the book up to `moment`. Call within one database snapshot. When it throws, the old book stands.
   void Update(JobSource& source, const Moment& moment);

@@ -36,6 +36,8 @@ constexpr JobState JobStateOf(std::uint64_t stored) {
   if ((stored & kResizeFlag) != 0) return JobState::kResizing;
   if ((stored & kRequeueFlag) != 0) return JobState::kRequeued;
   const std::uint64_t base = stored & 0xff;
+  if (base == 0 && stored != 0)
+    return JobState::kUnknown;  // a flag that is not known yet, in place of a state
   return base <= static_cast<std::uint64_t>(JobState::kOutOfMemory) ? static_cast<JobState>(base)
                                                                     : JobState::kUnknown;
 }

@@ -52,9 +52,4 @@ struct AssociationRow {
   std::string partition;  // empty unless the association is for one partition
 };
 
-struct ClusterRow {
-  std::string name;
-  bool deleted = false;
-};
-
 }  // namespace slurmdb

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <memory>
@@ -36,6 +37,7 @@ class Service {
     const std::lock_guard reloading(reload_mutex_);
     try {
       const Config config = LoadConfig(command_line_.argc, command_line_.argv, KnownCollectors());
+      Validate(config);
       // What can be wrong is found before anything is stopped.
       slurmdb::AccountingOptions accounting = AccountingOptionsOf(config);
       std::shared_ptr<HighWater> marks = marks_;
@@ -43,7 +45,9 @@ class Service {
         marks = std::make_shared<HighWater>(config.state_directory, FingerprintOf(config));
       }
       WarnOfFixedSettings(config);
-      poller_->Stop(1h);  // its statements are cut short; a connect under way ends by its own limit
+      // Its statements are cut short; a connect under way ends by its own limit, and the signals must not
+      // wait for it.
+      if (!poller_->Stop(1s)) retired_.push_back(std::move(poller_));
       marks->SetFingerprint(FingerprintOf(config));
       Install(config, std::move(accounting), std::move(marks));
     } catch (const std::exception& error) {
@@ -57,7 +61,7 @@ class Service {
 
   bool StopPolling(std::chrono::milliseconds limit) {
     const std::lock_guard reloading(reload_mutex_);
-    return poller_->Stop(limit);
+    return poller_->Stop(limit) && retired_.empty();
   }
 
   bool ready() const {
@@ -119,7 +123,8 @@ class Service {
   bool ready_ = false;
   std::shared_ptr<SelfMetrics> metrics_;
   std::shared_ptr<HighWater> marks_;
-  std::unique_ptr<Poller> poller_;  // goes before what it refers to
+  std::vector<std::unique_ptr<Poller>> retired_;  // stopped while they were connecting
+  std::unique_ptr<Poller> poller_;                // goes before what it refers to
 };
 
 void LogWeb(WebLogLevel level, std::string_view text) {
@@ -151,6 +156,9 @@ int Serve(const Config& config, CommandLine command_line, SignalWaiter& signals,
   options.listen_addresses = config.web.listen_addresses;
   options.telemetry_path = config.web.telemetry_path;
   options.max_requests = config.web.max_requests;
+  // A connection takes a thread, from its first byte on; some are left to say no with.
+  options.threads = std::clamp(config.web.max_requests, 28, 124) + 4;
+  options.request_timeout = 5s;
   options.enable_lifecycle = config.web.enable_lifecycle;
   options.version = kVersion;
   WebHandlers handlers;

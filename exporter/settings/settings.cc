@@ -109,7 +109,11 @@ class Checker {
     const std::string name = "collector." + collector.name;
     if (config_.collector_disable_defaults && !IsGiven(name)) collector.enabled = false;
     if (collector.interval == Duration::zero()) collector.interval = config_.poll_interval;
-    AtLeast(name + ".interval", collector.interval, 1s);
+    if (collector.interval < config_.poll_interval) {
+      Fail(name + ".interval",
+           fmt::format("{} is shorter than poll.interval ({})", FormatDuration(collector.interval),
+                       FormatDuration(config_.poll_interval)));
+    }
     if (collector.staleness == Duration::zero()) collector.staleness = 3 * collector.interval;
     if (collector.staleness < collector.interval) {
       Fail(name + ".staleness",
@@ -214,7 +218,7 @@ Config LoadConfig(int argc, const char* const* argv, const std::vector<Collector
 }
 
 ParseResult ParseCommandLine(int argc, const char* const* argv, const std::vector<CollectorInfo>& collectors,
-                             const Environment& environment) {
+                             const Environment& environment, const Validator& validate) {
   try {
     const std::vector<Setting> table = SettingsTable(collectors);
     const std::vector<Assignment> flags = ReadCommandLine(argc, argv, table);
@@ -234,6 +238,7 @@ ParseResult ParseCommandLine(int argc, const char* const* argv, const std::vecto
       if (origin == run.config.origins.end()) throw ConfigError(error.what());
       throw ConfigError(Lead(origin->first, origin->second) + error.what());
     }
+    if (validate) validate(run.config);
     if (auto warning = password.Warning()) run.warnings.push_back(*std::move(warning));
     if (!run.config.config_check) return run;
 

@@ -11,6 +11,7 @@
 //
 // The settings themselves are the table in settings_table.h; help, documentation and both parsers iterate it.
 
+#include <functional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -47,8 +48,11 @@ using ParseResult = std::variant<RunProgram, PrintAndExit, UsageError>;
 
 // Never throws for what an operator may have written. A password file that cannot be read is an error here,
 // though not in LoadConfig, because a running exporter may well get it back before it connects again.
+// `validate` adds the checks of those who use the settings; it throws ConfigError.
+using Validator = std::function<void(const Config&)>;
 ParseResult ParseCommandLine(int argc, const char* const* argv, const std::vector<CollectorInfo>& collectors,
-                             const Environment& environment = ProcessEnvironment());
+                             const Environment& environment = ProcessEnvironment(),
+                             const Validator& validate = {});
 
 // Reads the command line and the file it names anew. Throws ConfigError.
 Config LoadConfig(int argc, const char* const* argv, const std::vector<CollectorInfo>& collectors);

@@ -232,7 +232,8 @@ class JobRecords(Session):
             self.end(job, JobState.RESIZING, at=instant)
             row = job.row | {"state": int(JobState.RUNNING), "time_end": 0, "time_suspended": 0, "nodes_alloc": nodes}
             row |= {"nodelist": nodelist, "tres_alloc": f"{allocated},3={NO_VAL64}"}
-            return self._again(row | {"time_submit": instant, "time_eligible": instant, "time_start": instant})
+            # slurmctld sends the job's own start time again, so both rows hold it.
+            return self._again(row | {"time_submit": instant, "time_eligible": instant})
 
     def rewrite_key(self, job: Job) -> None:
         """A repeated insert replaces the primary key of the row (24.11 and newer)."""

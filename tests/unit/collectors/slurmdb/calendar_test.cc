@@ -49,8 +49,14 @@ TEST(CalendarTest, UnknownZoneIsNamed) {
 }
 
 TEST(CalendarTest, EmptyZoneIsTheOneOfTheProcess) {
-  setenv("TZ", ":Asia/Kolkata", 1);
-  EXPECT_EQ(Calendar("").zone(), "Asia/Kolkata");
+  for (const char* tz : {"Asia/Kolkata", ":Asia/Kolkata", "/usr/share/zoneinfo/Asia/Kolkata"}) {
+    setenv("TZ", tz, 1);
+    EXPECT_EQ(Calendar("").zone(), "Asia/Kolkata") << tz;
+  }
+  setenv("TZ", ":/etc/localtime", 1);
+  EXPECT_NO_THROW(Calendar(""));
+  setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+  EXPECT_THROW(Calendar(""), std::runtime_error);
   unsetenv("TZ");
   EXPECT_NO_THROW(Calendar(""));
 }

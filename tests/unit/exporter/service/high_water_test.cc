@@ -112,6 +112,24 @@ TEST_F(HighWaterTest, MarksOutliveTheProcess) {
   EXPECT_EQ(Show(marks, "m\xC3\xBCller \"\\\n", 5), 1e21);
 }
 
+TEST_F(HighWaterTest, ASeriesComesBackAlsoWhenTheWholeFamilyIsGone) {
+  {
+    HighWater marks(folder_, "x");
+    Show(marks, "a", 100);
+    marks.Save();
+  }
+  HighWater marks(folder_, "x");
+  std::vector<prometheus::MetricFamily> families(1);
+  families[0].name = kConsumed;
+  families[0].type = prometheus::MetricType::Counter;
+  marks.Apply(families, {{"alpha", 1}});
+  ASSERT_EQ(families[0].metric.size(), 2U);
+  for (const prometheus::ClientMetric& metric : families[0].metric) {
+    EXPECT_EQ(metric.label[1].name, "account");
+    EXPECT_EQ(metric.counter.value, metric.label[1].value == "a" ? 100 : 1);
+  }
+}
+
 TEST_F(HighWaterTest, AnotherFingerprintDropsTheMarks) {
   {
     HighWater marks(folder_, "x");
@@ -125,8 +143,8 @@ TEST_F(HighWaterTest, AnotherFingerprintDropsTheMarks) {
 }
 
 TEST_F(HighWaterTest, AnUnreadableFileIsPutAside) {
-  for (const char* text :
-       {"garbage\n", "{\"format\":2}\n", "{\"format\":1,\"fingerprint\":\"x\",\"corrections\":{}}\n[1,2"}) {
+  for (const char* text : {"garbage\n", "{\"format\":2}\n",
+                           "{\"format\":1,\"fingerprint\":\"x\",\"corrections\":{},\"labels\":{}}\n[1,2"}) {
     std::ofstream(folder_ / "high-water.jsonl") << text;
     HighWater marks(folder_, "x");
     EXPECT_EQ(Show(marks, "a", 60), 60);

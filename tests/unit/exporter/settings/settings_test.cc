@@ -286,7 +286,7 @@ TEST(SettingsTest, WrongFlagsAreNamed) {
        "--counter.overlap: counter.overlap (1d3h) is longer than counter.wide-window (1d2h)"},
       {{"--counter.wide-window=5m"},
        "--counter.wide-window: counter.overlap (15m) is longer than counter.wide-window (5m)"},
-      {{"--collector.jobs.interval=10ms"}, "--collector.jobs.interval: 10ms is too short, the least is 1s"},
+      {{"--collector.jobs.interval=10ms"}, "--collector.jobs.interval: 10ms is shorter than poll.interval (1m)"},
       {{"--collector.jobs.staleness=59s"},
        "--collector.jobs.staleness: 59s is shorter than the collector's interval (1m)"},
       {{"--database.tls-ca=x"}, "--database.tls-ca: has no effect without database.tls"},

@@ -1,0 +1,106 @@
+"""A fixed history: jobs of every fate on one cluster, the same second by second whenever and in whatever release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.support.accounting import SlurmdbdWriter
+from tests.support.session import ManualClock
+from tests.support.values import INFINITE, JobState
+
+EPOCH = "2025-06-15"  # 00:00 UTC; some jobs started the day before
+MIDNIGHT = 1_749_945_600
+END = MIDNIGHT + 12 * 3600
+FLAGS = {"counter.epoch": EPOCH, "timezone": "UTC", "as-of": END}
+
+
+def write(writer: SlurmdbdWriter, clock: ManualClock) -> None:
+    """Tells it all; the clock is at END afterwards. The cluster has the accounts physics and chemistry."""
+    clock.now = MIDNIGHT - 7200
+    writer.add_tres("gres/gpu")
+    writer.add_tres("gres/gpu:a100")
+    writer.add_tres("license/solver")
+    writer.add_qos("high", priority=100, usage_factor=2.0)
+    ada, marie = writer.association("physics", "ada"), writer.association("chemistry", "marie")
+    gpus = {"gres/gpu": 2, "gres/gpu:a100": 2}
+
+    # Started before the epoch: two hours of it do not count, nor does the suspension in them.
+    spanning = writer.submit(ada, cpus=8, mem_mb=16_000)
+    writer.start(spanning)
+    writer.suspend(spanning, at=MIDNIGHT - 3600)
+    writer.resume(spanning, at=MIDNIGHT - 1800)
+    clock.now = MIDNIGHT + 1800
+    writer.end(spanning, energy=123_456)
+    forgotten = writer.submit(ada, at=MIDNIGHT - 7000)
+    writer.start(forgotten, at=MIDNIGHT - 6900)
+    writer.end(forgotten, at=MIDNIGHT - 60)
+
+    final_states = ("COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE", "OUT_OF_MEMORY", "REVOKED")
+    for number, name in enumerate(final_states):
+        clock.now = MIDNIGHT + 3600 + 60 * number
+        job = writer.submit(marie if number % 2 else ada, cpus=number + 1, partition="cpu,long", qos="high" if number > 4 else "normal")
+        writer.start(job, at=clock.advance(30))
+        writer.end(job, JobState[name], at=clock.advance(600 + number), exit_code=number << 8, energy=1000 * number)
+
+    clock.now = MIDNIGHT + 4 * 3600
+    writer.end(writer.submit(ada), JobState.CANCELLED, at=clock.advance(5), killed_by=0)
+    cancelled = writer.submit(marie, cpus=2, mem_mb=500, tres=gpus, partition="gpu")
+    writer.start(cancelled, at=clock.advance(10))
+    writer.end(cancelled, JobState.CANCELLED, at=clock.advance(100), killed_by=1000)
+    runaway = writer.submit(ada)
+    writer.start(runaway)
+    requeued = writer.submit(marie, cpus=3, tres={"license/solver": 5})
+    writer.start(requeued, at=clock.advance(7))
+    again = writer.requeue(requeued, at=clock.advance(50))
+    writer.start(again, at=clock.advance(5))
+    writer.end(again, at=clock.advance(500))
+    resized = writer.submit(ada, cpus=8, nodes=2, mem_mb=8000)
+    writer.start(resized, nodes=2, nodelist="n[1-2]")
+    smaller = writer.resize(resized, {"cpu": 4, "mem": 4000, "node": 1, "billing": 4}, at=clock.advance(300))
+    writer.end(smaller, at=clock.advance(300))
+    writer.fix_runaway_jobs(runaway)
+
+    clock.now = MIDNIGHT + 8 * 3600
+    array = writer.submit_array(marie, range(1, 8), max_running=2, cpus=2)
+    first = writer.start_task(array)
+    writer.start_task(array)
+    writer.end(first, at=clock.advance(240))
+    for part in writer.submit_heterogeneous(ada, [{"cpus": 1}, {"cpus": 16, "partition": "gpu", "tres": gpus}]):
+        writer.start(part, at=clock.now + 60)
+    paused = writer.submit(marie, cpus=6)
+    writer.start(paused)
+    writer.suspend(paused, at=clock.advance(400))
+    twice = writer.submit(ada, cpus=2)
+    writer.start(twice)
+    for _ in range(2):
+        writer.suspend(twice, at=clock.advance(100))
+        writer.resume(twice, at=clock.advance(30))
+    writer.submit(ada, eligible=0, cpus=12)  # held
+    writer.submit(marie, eligible=INFINITE)  # throttled
+    writer.submit(marie, eligible=END + 3600, tres=gpus, partition="gpu,cpu")  # begins later
+    writer.submit(ada, timelimit=INFINITE, qos="high")
+    clock.now = END
+
+
+def bulk(writer: SlurmdbdWriter, count: int) -> None:
+    """Many short jobs of chemistry, ended one by one within the month before the history begins and up to its end."""
+    marie = writer.association("chemistry", "marie")
+    template = writer.new_row(marie, partition="bulk", at=MIDNIGHT, id_job=10**6)
+    allocated = str(template["tres_req"])
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for number in range(count):
+            ended = END - 1 - number * 800
+            row = template | {
+                "job_db_inx": template["job_db_inx"] and template["job_db_inx"] - 1 - number,
+                "id_job": 10**6 + number,
+                "state": int(JobState.COMPLETED if number % 5 else JobState.FAILED),
+                "time_submit": ended - 700,
+                "time_eligible": ended - 700,
+                "time_start": ended - 500,
+                "time_end": ended,
+                "tres_alloc": allocated,
+            }
+            yield tuple(row.values())
+
+    writer.insert_many("%_job_table", list(template), rows())

@@ -1,0 +1,117 @@
+"""A page of metrics taken apart, and what every page has to be like."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prometheus_client import parser as text_parser
+from prometheus_client.openmetrics import parser as strict_parser
+
+Labels = frozenset[tuple[str, str]]
+SELF = re.compile(r"slurmdbd_(up$|scrape_|exporter_)|process_")  # metrics about the exporter itself
+# What was held back: there is none of it in a run with --once, which holds nothing.
+CORRECTIONS = "slurmdbd_corrections_tres_seconds_total"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Every sample of a page by name and labels."""
+
+    values: dict[tuple[str, Labels], float]
+
+    @classmethod
+    def parse(cls, text: str) -> Samples:
+        values: dict[tuple[str, Labels], float] = {}
+        for family in text_parser.text_string_to_metric_families(text):
+            for sample in family.samples:
+                key = (sample.name, frozenset(sample.labels.items()))
+                assert key not in values, f"{key} is on the page twice"
+                values[key] = sample.value
+        return cls(values)
+
+    def matching(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
+        """Samples of a name that carry these labels, among others."""
+        wanted = set(labels.items())
+        for (sample, have), value in self.values.items():
+            if sample == name and wanted <= have:
+                yield dict(have), value
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of the matching samples; 0 if there are none."""
+        return sum(value for _, value in self.matching(name, **labels))
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """The only matching sample, or None."""
+        found = [value for _, value in self.matching(name, **labels)]
+        assert len(found) < 2, f"{name}{labels} is not one sample but {len(found)}"
+        return found[0] if found else None
+
+    def label_values(self, label: str, name: str = "") -> set[str]:
+        """All values of a label, of one metric or of all about jobs."""
+        return {
+            value
+            for (sample, labels) in self.values
+            for key, value in labels
+            if key == label and (sample == name if name else not SELF.match(sample))
+        }
+
+    def clusters(self) -> set[str]:
+        """The clusters with job metrics on the page."""
+        return self.label_values("cluster")
+
+    def accounting(self) -> dict[tuple[str, Labels], float]:
+        """The samples that are not about the exporter itself."""
+        return {key: value for key, value in self.values.items() if not SELF.match(key[0])}
+
+    def names(self) -> set[str]:
+        return {name for name, _ in self.values}
+
+    def errors(self, collector: str = "jobs") -> dict[str, float]:
+        """Failures of a collector by reason, without zeros."""
+        found = self.matching("slurmdbd_exporter_collector_errors_total", collector=collector)
+        return {labels["reason"]: value for labels, value in found if value}
+
+    def success(self, collector: str = "jobs") -> float | None:
+        return self.value("slurmdbd_scrape_collector_success", collector=collector)
+
+    def last_success(self, collector: str = "jobs") -> float:
+        return self.value("slurmdbd_exporter_collector_last_success_timestamp_seconds", collector=collector) or 0.0
+
+    def marker(self) -> tuple[float, float]:
+        """Something that is different after each poll."""
+        return self.last_success(), self.total("slurmdbd_exporter_collector_errors_total", collector="jobs")
+
+    def state(self) -> str:
+        """The exporter's state in a line, for messages."""
+        return (
+            f"up {self.value('slurmdbd_up')}, success {self.success()}, errors {self.errors()}, "
+            f"clusters {sorted(self.clusters())}"
+        )
+
+
+def check_text(text: str) -> Samples:
+    """Fails unless promtool has nothing to say about a page in text format."""
+    done = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), capture_output=True)
+    said = (done.stdout + done.stderr).decode().strip()
+    assert done.returncode == 0 and not said, said
+    return Samples.parse(text)
+
+
+def check_openmetrics(text: str) -> None:
+    """Fails unless the strict parser takes a page in OpenMetrics format."""
+    families = list(strict_parser.text_string_to_metric_families(text))
+    assert any(family.name == "slurmdbd_up" for family in families)
+    assert text.endswith("# EOF\n")
+
+
+def differences(one: Samples, other: Samples) -> list[str]:
+    """Samples about jobs that are not the same on two pages, whatever was held back."""
+    left, right = ({key: value for key, value in page.accounting().items() if key[0] != CORRECTIONS} for page in (one, other))
+    return [
+        f"{name}{sorted(labels)}: {left.get((name, labels), 'absent')} and {right.get((name, labels), 'absent')}"
+        for name, labels in sorted(left.keys() | right.keys(), key=lambda key: (key[0], sorted(key[1])))
+        if left.get((name, labels)) != right.get((name, labels))
+    ]

@@ -1,0 +1,146 @@
+"""The server finds what the exporter asks for by the index that is meant for it, in every release."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from tests.e2e.servers import rfc3339
+from tests.integration import history
+from tests.integration.conftest import SECRETS
+from tests.integration.database import GeneralLog
+from tests.integration.exporter import DAY, Exporter, run_once
+from tests.integration.releases import BULK, Released
+from tests.support.releases import RELEASES
+
+# Tables that grow without end: none of them may ever be read as a whole.
+LARGE = re.compile(r"_(job|step|suspend|event|(assoc|wckey|qos)?_?usage_(hour|day|month))_table$|^txn_table$")
+OPTIMISED_AWAY = "Select tables optimized away"
+# Purpose -> the index, and the most rows the server may expect to look at, here where few jobs are open or have just ended.
+INDEXES = {
+    "jobs-open": ("rollup2", 60),
+    "jobs-ended": ("rollup2", 120),  # a day's slice of the history at the most
+    "jobs-by-key": ("id_job", 20),
+    "jobs-inserted": ("PRIMARY", 60),
+    "suspensions": ("PRIMARY", 30),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line of EXPLAIN."""
+
+    table: str
+    access: str
+    index: str
+    rows: int
+    extra: str
+
+
+def end_long_ago(released: Released) -> None:
+    """Two jobs: one ends two hours ago, so that it is looked up by its key; the other's record comes only now."""
+    writer, now = released.writer, int(time.time())
+    released.clock.now = now
+    ada = writer.association("physics", "ada")
+    for job in [job for job in writer.open_jobs() if job.state == 1 and job.account == "physics"][:1]:
+        writer.end(job, at=now - 7200)
+    late = writer.submit(ada, at=now - 9000)
+    writer.start(late, at=now - 8900)
+    writer.end(late, at=now - 8000)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was asked: of each database by a run over its history, and of the newest one by an exporter that served."""
+
+    once: dict[str, list[str]]
+    served: list[str]
+
+    def of(self, release: str) -> list[str]:
+        """All that can be asked of a release: what one is asked, another would be."""
+        return self.once[release] + self.served
+
+
+@pytest.fixture(scope="module")
+def statements(released: dict[str, Released], tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    newest = released[RELEASES[-1]]
+    once: dict[str, list[str]] = {}
+    for release, one in released.items():
+        with GeneralLog(one.server) as log:
+            run_once(one.flags | history.FLAGS, SECRETS)
+            once[release] = [text for text in log.of_kind("Query") if "SELECT" in text]
+    folder: Path = tmp_path_factory.mktemp("explain")
+    exporter = Exporter(folder, newest.flags | {"counter.epoch": rfc3339(int(time.time()) - 2 * DAY)}, SECRETS)
+    with GeneralLog(newest.server) as log:
+        try:
+            exporter.start()
+            end_long_ago(newest)
+            exporter.wait_for_polls(2)
+        finally:
+            exporter.kill()
+        return Seen(once, [text for text in log.of_kind("Query") if "SELECT" in text])
+
+
+def purpose_of(statement: str) -> str:
+    match = re.match(r"/\* slurmdbd_exporter:([a-z-]+) \*/", statement)
+    assert match, statement
+    return match[1]
+
+
+def explain(released: Released, statement: str) -> list[Step]:
+    with released.writer.connection.cursor(pymysql.cursors.DictCursor) as cursor:
+        cursor.execute("explain " + statement)
+        return [
+            Step(row["table"] or "", row["type"] or "", row["key"] or "", int(row["rows"] or 0), row["Extra"] or "")
+            for row in cursor.fetchall()
+        ]
+
+
+def sample(statements: list[str]) -> list[str]:
+    """The first few and the last few of each purpose: the first count reads hundreds of days."""
+    by_purpose: dict[str, list[str]] = {}
+    for statement in dict.fromkeys(statements):
+        by_purpose.setdefault(purpose_of(statement), []).append(statement)
+    return [statement for all_of_one in by_purpose.values() for statement in dict.fromkeys(all_of_one[:5] + all_of_one[-5:])]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_no_large_table_is_scanned(released: dict[str, Released], statements: Seen, release: str) -> None:
+    seen: set[str] = set()
+    for statement in sample(statements.of(release)):
+        purpose = purpose_of(statement)
+        for step in explain(released[release], statement):
+            if purpose == "schema":
+                assert "Scanned 0 databases" in step.extra, f"{step}: {statement}"
+                continue
+            if not LARGE.search(step.table):
+                assert step.extra == OPTIMISED_AWAY or not re.search(r"_(job|step|suspend)_table", statement), (statement, step)
+                continue
+            seen.add(purpose)
+            assert step.access in ("range", "ref", "eq_ref", "const"), f"{step}: {statement}"
+            index, most = INDEXES[purpose]
+            assert step.index == index, f"{step}: {statement}"
+            assert step.rows <= most, f"{step}: {statement}"
+            assert "filesort" not in step.extra and "temporary" not in step.extra, f"{step}: {statement}"
+    assert seen == INDEXES.keys(), "some statements were not seen"
+
+
+def test_it_can_tell_a_scan(released: dict[str, Released]) -> None:
+    """Statements that nobody sends: what would be found if somebody did."""
+    one = released[RELEASES[-1]]
+    (step,) = explain(one, "select id_job from alpha_job_table where mod_time > 5")
+    assert step.access == "ALL" and step.rows > BULK // 2 and LARGE.search(step.table)
+    (step,) = explain(one, "select time_end from alpha_job_table where state > 1 order by time_end")
+    assert step.access in ("ALL", "index")
+
+
+def test_a_poll_does_not_look_back(statements: Seen) -> None:
+    """After the first count no statement goes back further than it must."""
+    ended = [text for text in statements.served if purpose_of(text) == "jobs-ended"][-1]
+    (since,) = re.findall(r"time_end >= (\d+)", ended)
+    assert time.time() - int(since) < 3 * 3600

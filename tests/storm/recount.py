@@ -1,0 +1,87 @@
+"""What the counters of one cluster have to be, worked out in SQL alone from the job table: no code of the exporter.
+
+    with connection.cursor() as cursor:
+        counts = recount(cursor, "alpine", epoch, as_of)      # {(metric, label values...): number}
+        some = recount(cursor, "alpine", epoch, as_of, [17])  # of these id_job only
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+# The labels after `cluster`, in the order of the keys' values.
+LABELS = {
+    "slurmdbd_account_tres_seconds_total": ("account", "partition", "qos", "tres"),
+    "slurmdbd_user_tres_seconds_total": ("account", "user", "tres"),
+    "slurmdbd_account_energy_joules_total": ("account",),
+    "slurmdbd_jobs_started_total": ("partition", "account", "qos"),
+    "slurmdbd_jobs_ended_total": ("partition", "account", "qos", "state"),
+}
+STATES = ("pending running suspended completed cancelled failed timeout node_fail preempted boot_fail deadline out_of_memory").split()
+FLAGS = {1024: "requeued", 8192: "resizing", 524288: "revoked"}
+MEBIBYTE = 1 << 20
+
+Key = tuple[str, ...]
+Counts = dict[Key, int]
+
+# One row a job row: who, and the seconds it ran between the epoch and as-of, pauses taken off.
+_ROWS = """
+select if(a.acct is null, j.account, a.acct) as account, j.`partition`, ifnull(q.name, '') as qos, concat(',', j.tres_alloc) as tres,
+  if(ifnull(a.user, '') = '', j.id_user, a.user) as user, j.state, j.time_start,
+  if(j.time_end = 0 or j.time_end > {as_of}, 0, j.time_end) as ended,
+  j.state <> 0 and j.time_start > 0 and (j.time_end = 0 or j.tres_alloc <> '') as ran,
+  greatest(0, cast(least(if(j.time_end = 0, {as_of}, j.time_end), {as_of}) as signed) - cast(greatest(j.time_start, {epoch}) as signed)
+    - ifnull((select sum(greatest(0,
+        cast(least(if(s.time_end = 0, {as_of}, s.time_end), if(j.time_end = 0, {as_of}, j.time_end), {as_of}) as signed)
+        - cast(greatest(s.time_start, j.time_start, {epoch}) as signed)))
+      from `{cluster}_suspend_table` s where s.job_db_inx = j.job_db_inx), 0)) as seconds
+from `{cluster}_job_table` j left join `{cluster}_assoc_table` a on a.id_assoc = j.id_assoc left join qos_table q on q.id = j.id_qos
+where (j.time_end = 0 or j.time_end >= {epoch}) and {where}
+"""
+# The first mention of a TRES counts; a count near 2^64 says that there is none.
+_COUNT = "cast(substr(regexp_substr(r.tres, concat(',', t.id, '=[0-9]+')), length(t.id) + 3) as decimal(30))"
+_CONSUMED = """
+select r.account, r.`partition`, r.qos, r.user, if(t.name = '', t.type, concat(t.type, '/', t.name)) as tres, t.type, sum({count} * r.seconds)
+from ({rows}) r join tres_table t on t.deleted = 0 and t.type <> 'energy' and r.tres regexp concat(',', t.id, '=')
+where r.ran and r.seconds > 0 and {count} < 18446744073709551613 group by 1, 2, 3, 4, 5, 6
+"""
+_ENERGY = """
+select r.account, sum(if(r.ended > 0 and r.tres regexp ',3=' and {count} < 18446744073709551613, {count}, 0))
+from ({rows}) r group by 1
+"""
+_STARTED = """
+select r.`partition`, r.account, r.qos, sum(r.ran and r.time_start >= {epoch} and r.time_start <= {as_of}) from ({rows}) r group by 1, 2, 3
+"""
+_ENDED = "select r.`partition`, r.account, r.qos, r.state, count(*) from ({rows}) r where r.ended > 0 group by 1, 2, 3, 4"
+
+
+def recount(cursor: Any, cluster: str, epoch: int, as_of: int, jobs: Sequence[int] | None = None) -> Counts:
+    """All counters of a cluster that are not 0. Reads several times: call it in a transaction with one view."""
+    if jobs is not None and not jobs:
+        return {}
+    where = "true" if jobs is None else f"j.id_job in ({', '.join(map(str, jobs))})"
+    rows = _ROWS.format(cluster=cluster, epoch=epoch, as_of=as_of, where=where)
+    counts: Counts = {}
+
+    def add(metric: str, values: Iterable[Any], amount: Any) -> None:
+        if amount:
+            key = (metric, cluster, *map(str, values))
+            counts[key] = counts.get(key, 0) + int(amount)
+
+    cursor.execute(_CONSUMED.format(rows=rows, count=_COUNT))
+    for account, partition, qos, user, tres, kind, amount in cursor.fetchall():
+        amount = int(amount) * (MEBIBYTE if kind in ("mem", "bb") else 1)
+        add("slurmdbd_account_tres_seconds_total", (account, partition, qos, tres), amount)
+        add("slurmdbd_user_tres_seconds_total", (account, user, tres), amount)
+    cursor.execute(_ENERGY.format(rows=rows, count=_COUNT.replace("t.id", "'3'")))
+    for account, amount in cursor.fetchall():
+        add("slurmdbd_account_energy_joules_total", (account,), amount)
+    cursor.execute(_STARTED.format(rows=rows, epoch=epoch, as_of=as_of))
+    for *values, amount in cursor.fetchall():
+        add("slurmdbd_jobs_started_total", values, amount)
+    cursor.execute(_ENDED.format(rows=rows))
+    for partition, account, qos, state, amount in cursor.fetchall():
+        name = FLAGS.get(state) or STATES[state]
+        add("slurmdbd_jobs_ended_total", (partition, account, qos, name), amount)
+    return counts
