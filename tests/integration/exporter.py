@@ -196,6 +196,11 @@ class Exporter:
             self._process = None
 
 
+# How the log begins and ends trouble with the database as a whole, once for all collectors.
+UNREADABLE = "the database cannot be read"
+READABLE = "the database can be read again"
+
+
 def lines_with(log: Iterable[str], *parts: str) -> list[str]:
     """The lines that have all these parts in them."""
     return [line for line in log if all(part in line for part in parts)]

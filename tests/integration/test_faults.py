@@ -16,7 +16,7 @@ import pytest
 
 from tests.integration.conftest import SECRETS, RunOnce
 from tests.integration.database import Accounting, connections, execute, kill_connections, query, root
-from tests.integration.exporter import COLLECTORS, Exporter, flags_for, lines_with
+from tests.integration.exporter import COLLECTORS, READABLE, UNREADABLE, Exporter, flags_for, lines_with
 from tests.integration.samples import Samples, differences
 from tests.integration.scraper import Scraper
 from tests.support.mariadb import PrivateMariaDB
@@ -212,13 +212,16 @@ def check_page_in_trouble(page: Samples, before: Samples, fault: Fault) -> None:
 
 
 def check_log(log: list[str]) -> None:
-    """Each collector's failure is told when it changes, not at each poll."""
+    """A failure is told when it changes, not at each poll: of the database as a whole once, else of each collector."""
     for collector in COLLECTORS:
-        told = [line.partition(" level=")[2] for line in lines_with(log, "collector failed", f"collector={collector} ")]
+        of_collector = ("collector failed", f"collector={collector} ")
+        told = lines_with(log, UNREADABLE) + lines_with(log, *of_collector)
         assert told, f"nothing is told of {collector}"
-        assert all(one != next_one for one, next_one in zip(told, told[1:], strict=False)), f"told again and again: {told}"
-        assert len(told) <= 3, told
-        assert len(lines_with(log, "collector recovered", f"collector={collector}")) == 1
+        for begin, end in (((UNREADABLE,), (READABLE,)), (of_collector, ("collector recovered", f"collector={collector}"))):
+            lines = [line.partition(" level=")[2] for line in lines_with(log, *begin)]
+            assert all(one != next_one for one, next_one in zip(lines, lines[1:], strict=False)), f"again and again: {lines}"
+            assert len(lines) <= 3, lines
+            assert len(lines_with(log, *end)) == (1 if lines else 0)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.make.__name__)

@@ -15,7 +15,7 @@ import pytest
 from tests.integration import history
 from tests.integration.conftest import ROOT, SECRETS, RunOnce, Start
 from tests.integration.database import Accounting, run_jobs
-from tests.integration.exporter import OPENMETRICS, Once, command_line, flags_for, lines_with, run_once
+from tests.integration.exporter import OPENMETRICS, UNREADABLE, Once, command_line, flags_for, lines_with, run_once
 from tests.integration.samples import SELF, check_openmetrics, check_text, differences
 from tests.support.mariadb import PrivateMariaDB, free_port
 from tests.support.session import ManualClock
@@ -101,7 +101,7 @@ def test_once_with_the_database_down(told: Accounting, once: RunOnce) -> None:
     assert page.success() == 0 and page.last_success() == 0
     assert page.errors() == {"connect": 1}
     assert not page.accounting()
-    assert lines_with(down.log.splitlines(), "collector failed")
+    assert lines_with(down.log.splitlines(), UNREADABLE)
     assert "level=" not in down.text, "log lines are on the page"
 
 

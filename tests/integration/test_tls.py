@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.conftest import RunOnce, Start
 from tests.integration.database import Accounting, GeneralLog, connections, database_user, execute, kill_connections, query
-from tests.integration.exporter import Once, flags_for, lines_with
+from tests.integration.exporter import UNREADABLE, Once, flags_for, lines_with
 from tests.support import certificates
 from tests.support.mariadb import PrivateMariaDB
 
@@ -49,7 +49,7 @@ def check_refused(server: PrivateMariaDB, page: Once, seen: GeneralLog, *parts: 
     assert page.code == 1
     assert page.samples.value("slurmdbd_up") == 0
     assert page.samples.errors() == {"connect": 1}
-    assert lines_with(page.log.splitlines(), "collector failed", *parts), page.log
+    assert lines_with(page.log.splitlines(), UNREADABLE, *parts), page.log
     assert not [entry for entry in seen.entries() if entry.kind in ("Query", "Prepare", "Execute")]
 
 
@@ -130,7 +130,7 @@ def test_a_server_that_insists_on_tls(secure: PrivateMariaDB, once: RunOnce) -> 
     assert accepted.code == 0, accepted.log
     assert refused.code == 1
     assert refused.samples.errors() == {"privilege": 1}
-    assert lines_with(refused.log.splitlines(), "collector failed", "error 1045"), refused.log
+    assert lines_with(refused.log.splitlines(), UNREADABLE, "error 1045"), refused.log
 
 
 def test_a_user_that_must_use_tls(secure: PrivateMariaDB, once: RunOnce) -> None:
