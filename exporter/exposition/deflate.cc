@@ -30,6 +30,18 @@ Piece Deflater::MakePiece(std::string plain) {
   const Bytef* const bytes = reinterpret_cast<const Bytef*>(piece.plain.data());
   piece.crc = static_cast<std::uint32_t>(crc32_z(0, bytes, piece.plain.size()));
 
+  // The start and flush of a stream cost more than a small piece's bytes: it becomes one stored block (RFC
+  // 1951, 3.2.4), which begins on a byte boundary because the piece before it ends on one.
+  constexpr std::size_t kStored = 512;
+  if (piece.plain.size() <= kStored) {
+    const auto size = static_cast<std::uint16_t>(piece.plain.size());
+    for (const unsigned byte : {0U, size & 0xFFU, size >> 8U, ~size & 0xFFU, (~size >> 8U) & 0xFFU}) {
+      piece.deflated.push_back(static_cast<char>(byte));
+    }
+    piece.deflated += piece.plain;
+    return piece;
+  }
+
   // A fresh stream a piece: no history, so no reference back across its start.
   deflateReset(stream_.get());
   constexpr std::size_t kMaxIn = std::size_t{1} << 30;  // zlib counts input in 32 bits

@@ -1,0 +1,106 @@
+"""Measures, prints a table in Markdown, and ends with 0 if everything could be measured, whatever came out.
+
+python3 -m tests.bench --programs FOLDER --exporter FILE [--quick] [--json FILE] [--only polls,cold_start,scrapes,rendering]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tests.bench import cold_start, polls, rendering, scrapes
+from tests.bench.database import SERVER_OPTIONS, JobDatabase, Size
+from tests.bench.report import Row, machine, table
+from tests.support.mariadb import PrivateMariaDB
+
+STEPS = ("polls", "cold_start", "scrapes", "rendering")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured."""
+
+    small: Size
+    large: Size
+    polls: int
+    starts: int
+    series: int
+    rounds: int
+
+
+FULL = Scale(Size(200_000, 5000), Size(2_000_000, 5000), polls=20, starts=5, series=100_000, rounds=16)
+QUICK = Scale(Size(40_000, 1000), Size(120_000, 1000), polls=3, starts=1, series=5000, rounds=2)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m tests.bench", description="Benchmarks.")
+    parser.add_argument("--programs", type=Path, required=True, help="folder of the programs bench_*")
+    parser.add_argument("--exporter", type=Path, required=True, help="the exporter")
+    parser.add_argument("--quick", action="store_true", help="small sizes: does it work?")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--only", default=",".join(STEPS), help="steps, by comma")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped and their folders removed
+    steps = options.only.split(",")
+    if unknown := set(steps) - set(STEPS):
+        parser.error(f"no such step: {', '.join(sorted(unknown))}")
+    scale = QUICK if options.quick else FULL
+
+    about = machine(options.exporter)
+    rows: list[Row] = []
+    details: dict[str, Any] = {}
+
+    def take(step: str, measured: tuple[list[Row], dict[str, Any]]) -> None:
+        # What is wanted is wanted at full size.
+        rows.extend(replace(row, wanted=None) if options.quick else row for row in measured[0])
+        details[step] = measured[1]
+        say(f"{step}: done")
+
+    with ExitStack() as stack:
+        if {"polls", "cold_start"} & set(steps):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-bench-")))
+            server = stack.enter_context(PrivateMariaDB(options=SERVER_OPTIONS))
+            large = fill(stack, server, "large", scale.large)
+            if "polls" in steps:
+                small = fill(stack, server, "small", scale.small)
+                take("polls", polls.measure(options.exporter, small, large, scale.polls, folder))
+            if "cold_start" in steps:
+                take("cold_start", cold_start.measure(options.exporter, large, scale.starts))
+    if "scrapes" in steps:
+        take("scrapes", scrapes.measure(options.programs, scale.series, scale.rounds))
+    if "rendering" in steps:
+        take("rendering", rendering.measure(options.programs, scale.series, scale.rounds))
+
+    print("## Benchmarks, small sizes that say nothing\n" if options.quick else "## Benchmarks\n")
+    print("\n".join(f"- {text}" for text in about.values()))
+    print(f"\n{table(rows)}")
+    missed = [row for row in rows if row.met is False]
+    print(f"\n{sum(row.met is True for row in rows)} as wanted, {len(missed)} not.")
+    if options.json:
+        figures = {"machine": about, "rows": [row.as_json() for row in rows], "details": details}
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def fill(stack: ExitStack, server: PrivateMariaDB, name: str, size: Size) -> JobDatabase:
+    began = time.monotonic()
+    database = JobDatabase(server, f"bench_{name}", size)
+    stack.enter_context(closing(database))
+    say(f"{size.jobs:,} jobs written in {time.monotonic() - began:.0f} s")
+    return database
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

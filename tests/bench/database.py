@@ -1,0 +1,204 @@
+"""Accounting databases of any size in a private MariaDB, and what the server says its statements cost."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pymysql
+
+from tests.support import releases, schema
+from tests.support.mariadb import EXPORTER, PrivateMariaDB
+
+RELEASE = releases.RELEASES[-1]
+CLUSTER = "alpine"
+JOBS = f"{CLUSTER}_job_table"
+RECENT_HOURS = 26  # as far back as the exporter's wide window goes
+RECENT_SECONDS = 3  # a job ends every three seconds
+HISTORY_DAYS = 365
+ACCOUNTS, USERS = 100, 500
+
+# All in memory: that is to the advantage of whoever reads more.
+SERVER_OPTIONS = ["innodb-buffer-pool-size=5G", "innodb-log-file-size=1G"]
+
+# A job in these columns for any number n; {n} is its number, {end} 0 or when it ended. Some users have far more jobs than
+# others, and everybody keeps to one partition and mostly to one QOS, as in life.
+_USER = "floor(500 * pow(({n} * 2654435761 % 4294967296) / 4294967296, 3))"
+_COLUMNS = {
+    "account": "concat('acct', lpad({user} % 100, 3, '0'))",
+    "`partition`": "elt(1 + {user} % 4, 'cpu', 'large', 'gpu', 'short')",
+    "id_assoc": "10 + {user}",
+    "id_user": "10000 + {user}",
+    "id_group": "100",
+    "id_qos": "if({n} % 10 = 0, 3, 1 + {user} % 2)",
+    "id_job": "{n}",
+    "job_name": "concat('run-', {n} % 1000)",
+    "cpus_req": "1 << ({n} % 6)",
+    "nodes_alloc": "1",
+    "nodelist": "concat('node', lpad({n} % 400, 4, '0'))",
+    "node_inx": "{n} % 400",
+    "work_dir": "concat('/home/user', {user}, '/projects/simulation')",
+    "std_out": "'slurm-%j.out'",
+    "submit_line": "concat('sbatch --time=2:00:00 run.sh ', {n})",
+    "priority": "10000 + {n} % 5000",
+    "timelimit": "120",
+    "state_reason_prev": "0", "id_resv": "0", "id_wckey": "0", "het_job_id": "0", "het_job_offset": "0",
+    "tres_req": "concat('1=', 1 << ({n} % 6), ',2=', 4000 << ({n} % 6), ',4=1,5=', 1 << ({n} % 6))",
+    "tres_alloc": "if({start} = 0, '', concat('1=', 1 << ({n} % 6), ',2=', 4000 << ({n} % 6), ',4=1,5=', 1 << ({n} % 6),"
+    " if({user} % 4 = 2, ',1001=1', '')))",
+    "mod_time": "if({end} > 0, {end}, {start})",
+    "time_end": "{end}",
+    "time_start": "{start}",
+    "time_eligible": "{submit}",
+    "time_submit": "{submit}",
+    "state": "{state}",
+}  # fmt: skip
+_RAN = "60 + {n} * 7919 % 7200"
+_ENDED_STATE = "elt(1 + ({n} * 13 % 20 >= 17) + ({n} * 13 % 20 >= 19), 3, 5, 4)"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many rows the job table has, and how many of them are open."""
+
+    jobs: int
+    open_jobs: int
+
+
+class JobDatabase:
+    """A database of its own with one cluster. The last 26 hours and the open jobs are alike whatever the size."""
+
+    def __init__(self, server: PrivateMariaDB, name: str, size: Size) -> None:
+        self.server, self.name, self.size = server, name, size
+        root = server.connect("root", database=None)
+        with root.cursor() as cursor:
+            cursor.execute(f"create database {name}")
+            cursor.execute(f"use {name}")
+            for host in ("localhost", "127.0.0.1"):
+                cursor.execute(f"grant select on {name}.* to {EXPORTER}@'{host}'")
+                cursor.execute(f"grant select on {name}.* to slurm@'{host}'")
+        schema.create_database(root, RELEASE)
+        schema.create_cluster(root, RELEASE, CLUSTER)
+        self._connection = root
+        self._fill()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def execute(self, sql: str) -> int:
+        with self._connection.cursor() as cursor:
+            return cursor.execute(sql)
+
+    def _fill(self) -> None:
+        for setting in ("unique_checks = 0", "foreign_key_checks = 0", "sql_mode = ''", "long_query_time = 1000"):
+            self.execute(f"set session {setting}")
+        self.execute("insert into tres_table (creation_time, id, type, name) values (1, 1001, 'gres', 'gpu')")
+        self.execute("insert into qos_table (creation_time, name, description) values (1, 'high', ''), (1, 'low', '')")
+        self.execute(
+            f"insert into {CLUSTER}_assoc_table (creation_time, id_assoc, user, acct, id_parent, lineage)"
+            f" select 1, 10 + seq, concat('user', seq), concat('acct', lpad(seq % {ACCOUNTS}, 3, '0')), 1, ''"
+            f" from seq_0_to_{USERS - 1}"
+        )
+        now = int(time.time())
+        hour = now - now % 3600
+        self.execute(f"insert into {CLUSTER}_last_ran_table values ({hour}, {hour}, {hour})")
+        recent = RECENT_HOURS * 3600 // RECENT_SECONDS
+        history = self.size.jobs - recent - self.size.open_jobs
+        if history < 1:
+            raise ValueError(f"{self.size.jobs} jobs are fewer than the recent and the open ones")
+        newest = now - RECENT_HOURS * 3600
+        self.epoch = newest - (HISTORY_DAYS + 1) * 86400  # a day before the first job
+        seconds = HISTORY_DAYS * 86400
+        # One statement for all of them, for a table that is empty is filled much faster.
+        self.execute(
+            _insert(
+                f"seq_1_to_{self.size.jobs}",
+                end=f"if(seq <= {history}, {newest} - ({history} - seq) * {seconds} div {history},"
+                f" if(seq <= {history + recent}, {now} - ({history + recent} - seq) * {RECENT_SECONDS}, 0))",
+                now=now,
+            )
+        )
+        self.execute("set session unique_checks = 1")
+        self.execute(f"analyze table {JOBS}")
+        self._next = self.size.jobs + 1
+
+    def trickle(self, jobs: int) -> None:
+        """As many open jobs end now, and others are submitted."""
+        self.execute("begin")
+        self.execute(
+            f"update {JOBS} set time_end = unix_timestamp(), mod_time = unix_timestamp(), state = 3"
+            f" where time_end = 0 and state = 1 order by job_db_inx limit {jobs}"
+        )
+        # Numbers that make running jobs.
+        first = self._next + (-self._next) % 5
+        numbers = f"(select {first} + seq % 3 + 5 * (seq div 3) as seq from seq_0_to_{jobs - 1}) numbers"
+        self.execute(_insert(numbers, end="0", now=int(time.time())))
+        self._next = first + 5 * jobs
+        self.execute("commit")
+
+
+def _insert(numbers: str, end: str, now: int) -> str:
+    """Rows for `seq` of something. Three of five open jobs run, the others wait."""
+    inner = f"select seq as n, {_USER.format(n='seq')} as user, {end} as end from {numbers}"
+    values = {"n": "n", "user": "user", "end": "end", "start": "start", "submit": "submit", "state": "state"}
+    selected = ", ".join(f"{text.format(**values)} as {name}" for name, text in _COLUMNS.items())
+    ran = _RAN.format(n="n")
+    middle = (
+        f"select *, cast(if(end > 0, end - ({ran}), if(n % 5 < 3, {now} - n * 37 % 7000, 0)) as unsigned) as start,"
+        f" cast(if(end > 0, end - ({ran}), {now} - n * 37 % 7000) - n % 600 as unsigned) as submit,"
+        f" if(end > 0, {_ENDED_STATE.format(n='n')}, if(n % 5 < 3, 1, 0)) as state from ({inner}) a"
+    )
+    return f"insert into {JOBS} ({', '.join(_COLUMNS)}) select {selected} from ({middle}) b"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement, as the server saw it."""
+
+    database: str
+    thread: int
+    text: str
+    seconds: float
+    rows_examined: int
+
+    @property
+    def purpose(self) -> str:
+        """What the exporter says it is for."""
+        match = re.match(r"/\* slurmdbd_exporter:([\w-]+)", self.text)
+        return match[1] if match else ""
+
+
+class StatementLog:
+    """All statements of others between entering and leaving the context, from the slow log with a limit of 0 seconds."""
+
+    def __init__(self, server: PrivateMariaDB) -> None:
+        self._connection: pymysql.Connection = server.connect("root", database=None)
+
+    def __enter__(self) -> StatementLog:
+        self._execute("set session long_query_time = 1000")
+        self._execute("set global log_output = 'TABLE'")
+        self._execute("truncate mysql.slow_log")
+        self._execute("set global long_query_time = 0")
+        self._execute("set global slow_query_log = 1")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._execute("set global slow_query_log = 0")
+        self._execute("set global long_query_time = 1000")
+        self._connection.close()
+
+    def statements(self, user: str) -> Iterator[Statement]:
+        """Those of one user, in order."""
+        rows = self._execute(
+            "select db, thread_id, convert(sql_text using utf8mb4), time_to_sec(query_time), rows_examined from mysql.slow_log"
+            f" where user_host like '{user}[%'"
+        )
+        for database, thread, text, seconds, examined in rows:
+            yield Statement(database, thread, text, float(seconds), examined)
+
+    def _execute(self, sql: str) -> list[tuple]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
