@@ -34,7 +34,7 @@ Piece Deflater::MakePiece(std::string plain) {
   // 1951, 3.2.4), which begins on a byte boundary because the piece before it ends on one.
   constexpr std::size_t kStored = 512;
   if (piece.plain.size() <= kStored) {
-    const auto size = static_cast<std::uint16_t>(piece.plain.size());
+    const auto size = static_cast<unsigned>(piece.plain.size());
     for (const unsigned byte : {0U, size & 0xFFU, size >> 8U, ~size & 0xFFU, (~size >> 8U) & 0xFFU}) {
       piece.deflated.push_back(static_cast<char>(byte));
     }

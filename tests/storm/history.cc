@@ -98,7 +98,15 @@ class Generator {
     return std::uniform_int_distribution<std::int64_t>(low, high)(random_);
   }
   bool Chance(std::int64_t one_in) { return Draw(1, one_in) == 1; }
-  std::int64_t Past(std::int64_t most) { return now_ - Draw(0, most); }
+  // Now and then on a border: the epoch, as-of, a full hour, a full five minutes.
+  std::int64_t Past(std::int64_t most) {
+    const std::int64_t at = now_ - Draw(0, most);
+    if (!Chance(8)) return at;
+    const std::int64_t borders[] = {0, now_ - history_.settings.settle, at - (kBase + at) % 3600,
+                                    at - (kBase + at) % 300};
+    const std::int64_t border = borders[Draw(0, std::ssize(borders) - 1)];
+    return border >= now_ - most && border <= now_ ? border : at;
+  }
 
   void Add(Verb verb, std::vector<std::int64_t> arguments) {
     history_.steps.push_back({now_, verb, std::move(arguments)});

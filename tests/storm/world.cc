@@ -164,8 +164,9 @@ void World::Apply(const Step& step) {
       return;
     }
     case Verb::kCorrect:
-      if (open || !row->pauses.empty()) return;
-      row->end = std::max({instant(1), row->start, row->submit});
+      if (open) return;
+      row->end = std::max({instant(1), row->start + row->suspended, row->submit});
+      if (!row->pauses.empty()) row->end = std::max(row->end, row->pauses.back().end);
       break;
     case Verb::kModify:
       if (row->tres < 0) return;
