@@ -6,6 +6,7 @@ the log tells once, and all is well again when the trouble is over.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -141,17 +142,18 @@ def no_connection_left(server: PrivateMariaDB) -> Iterator[None]:
     others: list[pymysql.Connection] = []
     with root(server) as administrator:  # who has to stay connected to put an end to it
         administrator.execute("set global max_connections = 10")
-        administrator.execute("select id from information_schema.processlist where user = 'slurmdbd_exporter'")
-        own = administrator.fetchall()
+        find = "select id from information_schema.processlist where user = 'slurmdbd_exporter'"
         try:
-            while not own or len(others) < 20:
+            # Its place is free a moment after the kill, and the exporter may be quicker to take it again.
+            while True:
                 try:
                     others.append(server.connect())
                 except pymysql.err.OperationalError:
-                    if not own:
+                    if not administrator.execute(find):
                         break
-                    administrator.execute(f"kill {own[0][0]}")  # and its place is taken at once
-                    own = ()
+                    with contextlib.suppress(pymysql.err.OperationalError):
+                        administrator.execute(f"kill {administrator.fetchall()[0][0]}")
+                    time.sleep(0.01)
             yield
         finally:
             for other in others:
