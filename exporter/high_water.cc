@@ -157,7 +157,9 @@ void HighWater::Hold(prometheus::MetricFamily& family, const std::map<std::strin
     const std::string key = KeyOf(metric);
     const auto epoch = epochs.find(ClusterOf(key));
     if (epoch == epochs.end()) continue;
-    Mark& mark = marks[key];
+    const auto [at, fresh] = marks.try_emplace(key);
+    changed_ |= fresh;  // a mark of 0 has to be remembered too
+    Mark& mark = at->second;
     if (mark.epoch != epoch->second) mark = {epoch->second, 0, 0, false};
     mark.seen = true;
     if (consumption) corrections_.try_emplace({ClusterOf(key), ValuesOf(key).back()}, 0.0);

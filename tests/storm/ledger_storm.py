@@ -22,7 +22,7 @@ from tests.support.mariadb import DATABASE, PASSWORDS, MariaDBError, PrivateMari
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RELEASE = "22.05"
 CLUSTERS = ("alpha", "beta")
-HISTORIES, LONG_HISTORIES = 600, 10_000
+HISTORIES, LONG_HISTORIES = 1000, 10_000
 
 
 def program() -> pathlib.Path | None:
