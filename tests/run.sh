@@ -52,7 +52,7 @@ step() {
     return 0
   elif ((status == 0)); then
     ((passed += 1))
-    [[ $name != @(e2e|demo|storm) ]] || tail -n 80 "$logs/$name.log" # their tables are worth seeing
+    [[ $name != @(e2e|demo|storm|kills|storms|1000kills|bench) ]] || tail -n 80 "$logs/$name.log" # their tables are worth seeing
     grep -hE '^SKIPPED|\[ *SKIPPED' "$logs/$name.log" | tail -n 10
     summary+=("$(printf '%-12s passed %4d s' "$name" $((SECONDS - begin)))")
   else
@@ -129,10 +129,15 @@ step tidy "clang-tidy" tests/lint/tidy.sh build/release
 step asan "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer" sanitize_address
 step tsan "poller, snapshot and web under ThreadSanitizer" sanitize_threads
 step integration "against a private MariaDB, with the sanitized exporter" integration
+step storm "random histories of the job ledger on a private MariaDB" "$python" -m tests.storm.ledger_storm
+step kills "the exporter killed at random moments while the database changes" "$python" -m tests.storm.kills --kills 25
 step e2e "against a real Slurm, judged by sacct" end_to_end
 step demo "install, and deploy/demo.sh --check" installed
 if ((long || list)); then
   step history "many more random histories of the job ledger" \
     env SLURMDBD_TEST_HISTORIES=20000 build/release/tests/unit/collectors/slurmdb/slurmdb_test --gtest_filter='*History*'
+  step storms "10,000 histories on a private MariaDB" "$python" -m tests.storm.ledger_storm --long
+  step 1000kills "1,000 kills" "$python" -m tests.storm.kills --kills 1000
+  step bench "benchmarks against their alternatives" tests/bench/run.sh
 fi
 finish
