@@ -268,6 +268,9 @@ void JobLedger::Recount(JobSource& source, const Moment& moment) {
   const std::uint64_t max_db_inx = source.MaxDbInx();
   source.ReadOpen([&](const JobRow& row) { Take(row, reading); });
   const std::int64_t until = CellOf(moment.now - options_.overlap, moment.now, options_.wide_window).start;
+  // The tail will be read again by Update; but should Update fail, its rows are known and missed when they
+  // have moved. First, so that a row that leaves it meanwhile is met in its slice.
+  source.ReadEnded(std::max(until, options_.epoch), 0, [&](const JobRow& row) { Take(row, reading); });
   // A day at a time: each statement stays short, however long the epoch.
   for (std::int64_t from = options_.epoch; from < until;) {
     const std::int64_t to = std::min(until, FloorTo(from, kDay) + kDay);

@@ -117,7 +117,8 @@ def test_a_resize_goes_on_in_a_second_row(make: MakeWriter) -> None:
     w.clock.advance(60)
     bigger = w.resize(job, {"cpu": 8, "node": 1})
     assert job.state == JobState.RESIZING
-    assert bigger.time_submit == bigger.time_eligible == bigger.time_start == NOW + 60
+    assert bigger.time_submit == bigger.time_eligible == NOW + 60
+    assert bigger.time_start == NOW  # the job's own, so that its first minute is in both rows
     assert parse_tres(bigger.tres_alloc) == {1: 8, 4: 1, 3: NO_VAL64}
 
 
