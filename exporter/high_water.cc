@@ -158,9 +158,10 @@ void HighWater::Hold(prometheus::MetricFamily& family, const std::map<std::strin
     const auto epoch = epochs.find(ClusterOf(key));
     if (epoch == epochs.end()) continue;
     const auto [at, fresh] = marks.try_emplace(key);
-    changed_ |= fresh;  // a mark of 0 has to be remembered too
     Mark& mark = at->second;
-    if (mark.epoch != epoch->second) mark = {epoch->second, 0, 0, false};
+    const bool begins = fresh || mark.epoch != epoch->second;
+    changed_ |= begins;  // a mark of 0 has to be remembered too
+    if (begins) mark = {epoch->second, 0, 0, false};
     mark.seen = true;
     if (consumption) corrections_.try_emplace({ClusterOf(key), ValuesOf(key).back()}, 0.0);
     double& value = metric.counter.value;
