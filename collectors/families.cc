@@ -27,4 +27,15 @@ prometheus::MetricFamily SumFamily::Build() const {
   return family;
 }
 
+GaugeFamily::GaugeFamily(std::string name, std::string help, std::vector<std::string> labels)
+    : family_{std::move(name), std::move(help), prometheus::MetricType::Gauge, {}},
+      labels_(std::move(labels)) {}
+
+void GaugeFamily::Add(const std::vector<std::string>& values, double value) {
+  prometheus::ClientMetric& metric = family_.metric.emplace_back();
+  metric.label.reserve(labels_.size());
+  for (std::size_t i = 0; i < labels_.size(); ++i) metric.label.push_back({labels_[i], values[i]});
+  metric.gauge.value = value;
+}
+
 }  // namespace collectors

@@ -42,4 +42,19 @@ class SumFamily {
   std::map<std::vector<std::string>, Sum> sums_;
 };
 
+// Series with a value each. Label values have to differ.
+class GaugeFamily {
+ public:
+  GaugeFamily(std::string name, std::string help, std::vector<std::string> labels);
+
+  // In the order of the label names.
+  void Add(const std::vector<std::string>& values, double value);
+
+  prometheus::MetricFamily Build() && { return std::move(family_); }
+
+ private:
+  prometheus::MetricFamily family_;
+  std::vector<std::string> labels_;
+};
+
 }  // namespace collectors

@@ -30,27 +30,28 @@ JobLabels LabelsOf(const slurmdb::AccountingView& view, const slurmdb::ClusterVi
   const std::string uid = std::to_string(group.id_user);
   std::string user = uid;
   labels.account = group.account;
-  const auto association = cluster.associations->find(group.id_assoc);
-  if (association != cluster.associations->end()) {
-    labels.account = association->second.account;
-    if (!association->second.user.empty()) user = association->second.user;
+  if (const auto* association = cluster.associations->Find(group.id_assoc); association != nullptr) {
+    labels.account = association->account;
+    if (!association->user.empty()) user = association->user;
   }
-  if (!options.accepts_user(user)) return labels;
+  labels.user = ShownUser(user, uid, options);
+  return labels;
+}
+
+std::optional<std::string> ShownUser(const std::string& user, const std::string& uid,
+                                     const CollectorOptions& options) {
+  if (!options.accepts_user(user)) return std::nullopt;
   switch (options.user_label) {
     case UserLabel::kName:
-      labels.user = user;
-      break;
+      return user;
     case UserLabel::kId:
-      labels.user = uid;
-      break;
+      return uid;
     case UserLabel::kHash:
-      labels.user = ShortHash(user);
-      break;
+      return ShortHash(user);
     case UserLabel::kNone:
-      labels.user = "";
       break;
   }
-  return labels;
+  return "";
 }
 
 std::vector<JobLabels> AllLabels(const slurmdb::AccountingView& view, const slurmdb::ClusterView& cluster,

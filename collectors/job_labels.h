@@ -21,6 +21,10 @@ struct JobLabels {
 JobLabels LabelsOf(const slurmdb::AccountingView& view, const slurmdb::ClusterView& cluster,
                    const slurmdb::JobGroup& group, const CollectorOptions& options);
 
+// The label `user` of a user; none when it is not to be exposed. `uid` is what UserLabel::kId shows.
+std::optional<std::string> ShownUser(const std::string& user, const std::string& uid,
+                                     const CollectorOptions& options);
+
 // LabelsOf for all groups of a cluster's ledger, by index.
 std::vector<JobLabels> AllLabels(const slurmdb::AccountingView& view, const slurmdb::ClusterView& cluster,
                                  const CollectorOptions& options);

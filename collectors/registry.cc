@@ -5,6 +5,7 @@
 #include "collectors/consumption.h"
 #include "collectors/jobs.h"
 #include "collectors/outcomes.h"
+#include "collectors/usage.h"
 #include "collectors/users.h"
 
 namespace collectors {
@@ -19,6 +20,10 @@ std::span<const CollectorInfo> Registry() {
                     Book::kJobs, &CollectJobs},
       CollectorInfo{"outcomes", true, "Jobs started, and jobs ended by final state.", Book::kJobs,
                     &CollectOutcomes},
+      CollectorInfo{
+          "usage", true,
+          "Usage by day, month, quarter and year as sreport has it, with what came since; the account tree.",
+          Book::kUsage, &CollectUsage},
       CollectorInfo{"users", true, "Jobs pending, running and suspended of each user.", Book::kJobs,
                     &CollectUsers},
   };

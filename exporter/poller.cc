@@ -192,13 +192,13 @@ bool Poller::Execute(State& state) {
   try {
     const std::vector<slurmdb::ClusterFailure>& failures = source_->Require(state.plan.info->book);
     const auto staleness = std::chrono::duration_cast<std::chrono::seconds>(state.plan.staleness).count();
-    const slurmdb::AccountingView view = source_->View(staleness);
+    const slurmdb::AccountingView view = source_->View(state.plan.info->book, staleness);
     std::vector<prometheus::MetricFamily> families =
         state.plan.info->collect(view, options_.collector_options);
     if (marks_ != nullptr) {
       std::map<std::string, std::int64_t> epochs;
       for (const slurmdb::ClusterView& cluster : view.clusters) {
-        epochs.emplace(cluster.name, cluster.jobs->options().epoch);
+        if (cluster.jobs != nullptr) epochs.emplace(cluster.name, cluster.jobs->options().epoch);
       }
       marks_->Apply(families, epochs);
     }

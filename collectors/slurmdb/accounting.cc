@@ -7,6 +7,7 @@
 
 #include "collectors/slurmdb/job_reader.h"
 #include "collectors/slurmdb/readers.h"
+#include "collectors/slurmdb/usage_reader.h"
 
 namespace slurmdb {
 
@@ -58,7 +59,12 @@ void Accounting::SetMoment(std::int64_t now) {
     }
     if (now < moment_.now - kLeap) {
       // It was ahead and has been put right: the books are of a future that has not been.
-      for (auto& [name, cluster] : clusters_) cluster.jobs.reset();
+      for (auto& [name, cluster] : clusters_) {
+        cluster.jobs.reset();
+        cluster.rollups.reset();
+        cluster.since_rollup.reset();
+        cluster.usage.reset();
+      }
       moment_ = {};
     }
   }
@@ -77,9 +83,12 @@ void Accounting::FindClusters() {
   for (const std::string& name : names) probe_schema_ |= clusters_.try_emplace(name).second;
   probe_schema_ |= !missing_columns().empty();  // they may have been granted meanwhile
   if (!probe_schema_) return;
-  std::vector<std::string> tables;
+  std::vector<std::string> tables = {"txn_table", "acct_table", "acct_coord_table"};
   for (const std::string& name : names) {
     for (std::string& table : JobReader::Tables(name)) tables.push_back(std::move(table));
+    for (std::string& table : UsageReader::Tables(name)) tables.push_back(std::move(table));
+    for (const char* table : {"assoc_table", "wckey_table"})
+      tables.push_back(fmt::format("{}_{}", name, table));
   }
   schema_ = Schema::Probe(db_, tables);
   probe_schema_ = false;
@@ -94,6 +103,7 @@ void Accounting::StartPoll() {
     FindClusters();
     tres_ = ReadTres(db_);
     qos_ = ReadQosNames(db_);
+    ReadShared();
   } catch (const DatabaseError& error) {
     if (!error.connection_usable()) {
       db_.Close();
@@ -101,6 +111,22 @@ void Accounting::StartPoll() {
     }
     throw;
   }
+}
+
+// Tables that only sacctmgr changes: each change is a transaction. Not all of them are granted everywhere,
+// and ids do not become visible in their order: so they are read now and then as well.
+void Accounting::ReadShared() {
+  newest_transaction_ = schema_.Has("txn_table", "id") ? ReadNewestTransaction(db_) : 0;
+  if (newest_transaction_ == shared_newest_transaction_ && shared_read_at_ != 0 &&
+      moment_.now - shared_read_at_ < options_.ledger.wide_interval) {
+    return;
+  }
+  accounts_.clear();
+  coordinators_.clear();
+  if (schema_.Has("acct_table", "organization")) accounts_ = ReadAccounts(db_);
+  if (schema_.Has("acct_coord_table", "acct")) coordinators_ = ReadCoordinators(db_);
+  shared_newest_transaction_ = newest_transaction_;
+  shared_read_at_ = moment_.now;
 }
 
 std::int64_t Accounting::EpochAt(std::int64_t as_of) const {
@@ -124,33 +150,74 @@ void Accounting::UpdateJobs(const std::string& name, Cluster& cluster) {
   const Connection::Snapshot snapshot(db_);
   (fresh != nullptr ? *fresh : *cluster.jobs).Update(reader, moment_);
   if (fresh != nullptr) cluster.jobs = std::move(fresh);
-  UpdateAssociations(name, cluster);
+  std::set<std::uint32_t> used;
+  for (const JobGroup& group : cluster.jobs->groups()) used.insert(group.id_assoc);
+  UpdateAssociations(name, cluster, used);
 }
 
-// Ids do not become visible in their order (sacctmgr holds its transaction open while it asks), and users can
-// be renamed: so besides the new ids, all are read when a job has an unknown one, and now and then.
-void Accounting::UpdateAssociations(const std::string& name, Cluster& cluster) {
-  const auto unknown = [&] {
-    return std::any_of(cluster.jobs->groups().begin(), cluster.jobs->groups().end(),
-                       [&](const JobGroup& group) {
-                         return group.id_assoc != 0 && !cluster.associations.contains(group.id_assoc) &&
-                                !cluster.no_associations.contains(group.id_assoc);
-                       });
-  };
-  const auto read = [&](std::uint32_t after) {
-    for (AssociationRow& row : ReadAssociations(db_, name, after)) {
-      const std::uint32_t id = row.id;
-      cluster.associations.insert_or_assign(id, std::move(row));
+void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
+  // The ids come first: where no index leads to usage by its time, they do.
+  UpdateAssociations(name, cluster, {});
+  UsageReader::Ids ids;
+  for (const auto& [id, row] : cluster.associations.rows()) ids.associations.push_back(id);
+  for (const auto& [id, row] : cluster.wckeys) ids.wckeys.push_back(id);
+  ids.tres = tres_.ids();
+  UsageReader rollups(db_, schema_, name, std::move(ids));
+  if (!rollups.Has(UsageKind::kAssociation)) {
+    throw DatabaseError(Reason::kSchema, name + "_assoc_usage_…_table: not there, or not granted");
+  }
+  JobReader jobs(db_, schema_, name);
+  if (cluster.rollups == nullptr) {
+    cluster.rollups =
+        std::make_unique<UsageBook>(UsageOptions{options_.calendar, options_.ledger.recount_interval});
+  }
+  {
+    const Connection::Snapshot snapshot(db_);
+    cluster.rollups->Update(rollups, moment_);
+    // When roll-ups stand still for so long, the totals of a month are not worth reading all its jobs for.
+    constexpr std::int64_t kFarthest = 32 * std::int64_t{86400};
+    const std::int64_t from = cluster.rollups->hours_from();
+    if (moment_.as_of - from > kFarthest) {
+      cluster.since_rollup.reset();
+    } else {
+      std::unique_ptr<JobLedger> fresh;
+      if (cluster.since_rollup == nullptr || cluster.since_rollup->options().epoch != from ||
+          cluster.since_rollup->NeedsRecount(moment_)) {
+        LedgerOptions ledger = options_.ledger;
+        ledger.rule = Rule::kRollUp;
+        ledger.epoch = from;
+        fresh = std::make_unique<JobLedger>(ledger);
+        fresh->Recount(jobs, moment_);
+      }
+      (fresh != nullptr ? *fresh : *cluster.since_rollup).Update(jobs, moment_);
+      if (fresh != nullptr) cluster.since_rollup = std::move(fresh);
     }
+  }
+  if (cluster.usage == nullptr) cluster.usage = std::make_unique<UsageSummary>(options_.calendar);
+  cluster.usage->Update(*cluster.rollups, cluster.since_rollup.get());
+  std::set<std::uint32_t> used;
+  for (const auto& [key, line] : cluster.usage->lines(UsageKind::kAssociation)) used.insert(key.first);
+  UpdateAssociations(name, cluster, used);
+}
+
+// Only sacctmgr changes them, and each change is a transaction. But that table may not be granted, and ids do
+// not become visible in their order (sacctmgr holds its transaction open while it asks): so they are read
+// when one is not known, and now and then, too.
+void Accounting::UpdateAssociations(const std::string& name, Cluster& cluster,
+                                    const std::set<std::uint32_t>& used) {
+  const auto unknown = [&](std::uint32_t id) {
+    return id != 0 && cluster.associations.Find(id) == nullptr && !cluster.no_associations.contains(id);
   };
-  const bool due = moment_.now - cluster.associations_read_at >= options_.ledger.wide_interval;
-  if (!due && !cluster.associations.empty()) read(cluster.associations.rbegin()->first);
-  if (!due && !unknown()) return;
-  read(0);
+  const bool due = moment_.now - cluster.associations_read_at >= options_.ledger.wide_interval ||
+                   newest_transaction_ != cluster.associations_newest_transaction;
+  if (!due && std::none_of(used.begin(), used.end(), unknown)) return;
+  cluster.associations = AssociationTree(ReadAssociations(db_, schema_, name, 0));
+  if (schema_.Has(name + "_wckey_table", "wckey_name")) cluster.wckeys = ReadWckeys(db_, name);
   cluster.associations_read_at = moment_.now;
+  cluster.associations_newest_transaction = newest_transaction_;
   cluster.no_associations.clear();
-  for (const JobGroup& group : cluster.jobs->groups()) {
-    if (!cluster.associations.contains(group.id_assoc)) cluster.no_associations.insert(group.id_assoc);
+  for (const std::uint32_t id : used) {
+    if (cluster.associations.Find(id) == nullptr) cluster.no_associations.insert(id);
   }
 }
 
@@ -160,7 +227,11 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
   if (poll.done) return poll.failures;
   for (auto& [name, cluster] : clusters_) {
     try {
-      UpdateJobs(name, cluster);
+      if (book == Book::kJobs) {
+        UpdateJobs(name, cluster);
+      } else {
+        UpdateUsage(name, cluster);
+      }
     } catch (const DatabaseError& error) {
       if (error.reason() == Reason::kSchema) probe_schema_ = true;
       if (!error.connection_usable() || !db_.connected()) {
@@ -176,13 +247,15 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
   return poll.failures;
 }
 
-AccountingView Accounting::View(std::int64_t staleness) const {
-  AccountingView view;
-  view.tres = &tres_;
-  view.qos = &qos_;
+AccountingView Accounting::View(Book book, std::int64_t staleness) const {
+  AccountingView view{{}, &tres_, &qos_, &accounts_, &coordinators_};
+  const auto fresh = [&](const auto& kept) {
+    return kept != nullptr && kept->moment().now + staleness >= moment_.now;
+  };
   for (const auto& [name, cluster] : clusters_) {
-    if (cluster.jobs == nullptr || cluster.jobs->moment().now + staleness < moment_.now) continue;
-    view.clusters.push_back({name, cluster.jobs.get(), &cluster.associations});
+    if (book == Book::kJobs ? !fresh(cluster.jobs) : !fresh(cluster.usage)) continue;
+    view.clusters.push_back(
+        {name, &cluster.associations, cluster.jobs.get(), cluster.usage.get(), &cluster.wckeys});
   }
   return view;
 }

@@ -22,18 +22,21 @@
 #include <variant>
 #include <vector>
 
+#include "collectors/slurmdb/association_tree.h"
 #include "collectors/slurmdb/calendar.h"
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/job_ledger.h"
 #include "collectors/slurmdb/rows.h"
 #include "collectors/slurmdb/schema.h"
 #include "collectors/slurmdb/tres.h"
+#include "collectors/slurmdb/usage_book.h"
+#include "collectors/slurmdb/usage_summary.h"
 
 namespace slurmdb {
 
 // What can be kept up to date; a collector names the books it is made from.
-enum class Book { kJobs };
-inline constexpr std::size_t kBooks = 1;
+enum class Book { kJobs, kUsage };
+inline constexpr std::size_t kBooks = 2;
 
 // Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch
 // seconds).
@@ -53,14 +56,18 @@ struct AccountingOptions {
 // One cluster's books and names. Valid until the next StartPoll.
 struct ClusterView {
   std::string_view name;
-  const JobLedger* jobs = nullptr;
-  const std::map<std::uint32_t, AssociationRow>* associations = nullptr;  // by id
+  const AssociationTree* associations = nullptr;
+  const JobLedger* jobs = nullptr;                            // with Book::kJobs
+  const UsageSummary* usage = nullptr;                        // with Book::kUsage
+  const std::map<std::uint32_t, WckeyRow>* wckeys = nullptr;  // by id
 };
 
 struct AccountingView {
   std::vector<ClusterView> clusters;  // by name
   const TresCatalog* tres = nullptr;
   const std::map<std::uint32_t, std::string>* qos = nullptr;  // names by id
+  const std::vector<AccountRow>* accounts = nullptr;
+  const std::vector<CoordinatorRow>* coordinators = nullptr;
 };
 
 // A cluster that could not be read while others could.
@@ -81,8 +88,8 @@ class AccountingSource {
   // and returned; its book stays as it was. Throws DatabaseError when the connection breaks, and again when
   // asked again within the poll.
   virtual const std::vector<ClusterFailure>& Require(Book book) = 0;
-  // The clusters whose books are not older than `staleness` seconds.
-  virtual AccountingView View(std::int64_t staleness) const = 0;
+  // The clusters whose `book` is not older than `staleness` seconds.
+  virtual AccountingView View(Book book, std::int64_t staleness) const = 0;
 
   // True when the connection stood at the end of the last call.
   virtual bool up() const = 0;
@@ -104,7 +111,7 @@ class Accounting : public AccountingSource {
 
   void StartPoll() override;
   const std::vector<ClusterFailure>& Require(Book book) override;
-  AccountingView View(std::int64_t staleness) const override;
+  AccountingView View(Book book, std::int64_t staleness) const override;
   bool up() const override { return up_; }
   std::uint64_t rows_read() const override { return db_.rows_read(); }
   std::string peer() const override { return db_.peer(); }
@@ -115,9 +122,14 @@ class Accounting : public AccountingSource {
  private:
   struct Cluster {
     std::unique_ptr<JobLedger> jobs;
-    std::map<std::uint32_t, AssociationRow> associations;
-    std::set<std::uint32_t> no_associations;  // ids in jobs that the table does not have
+    std::unique_ptr<UsageBook> rollups;
+    std::unique_ptr<JobLedger> since_rollup;
+    std::unique_ptr<UsageSummary> usage;
+    AssociationTree associations;
+    std::set<std::uint32_t> no_associations;  // ids in use that the table does not have
     std::int64_t associations_read_at = 0;
+    std::uint64_t associations_newest_transaction = 0;
+    std::map<std::uint32_t, WckeyRow> wckeys;
     std::vector<std::string> missing_columns;
   };
   struct BookPoll {
@@ -129,8 +141,11 @@ class Accounting : public AccountingSource {
   void Open();
   void SetMoment(std::int64_t now);
   void FindClusters();
+  void ReadShared();
   void UpdateJobs(const std::string& name, Cluster& cluster);
-  void UpdateAssociations(const std::string& name, Cluster& cluster);
+  void UpdateUsage(const std::string& name, Cluster& cluster);
+  // Reads them when they may have changed, or when one of `used` is not known.
+  void UpdateAssociations(const std::string& name, Cluster& cluster, const std::set<std::uint32_t>& used);
   std::int64_t EpochAt(std::int64_t as_of) const;
 
   AccountingOptions options_;
@@ -143,6 +158,11 @@ class Accounting : public AccountingSource {
   std::map<std::string, Cluster> clusters_;
   TresCatalog tres_;
   std::map<std::uint32_t, std::string> qos_;
+  std::vector<AccountRow> accounts_;
+  std::vector<CoordinatorRow> coordinators_;
+  std::uint64_t newest_transaction_ = 0;
+  std::uint64_t shared_newest_transaction_ = 0;  // when the rows above were read
+  std::int64_t shared_read_at_ = 0;
   std::array<BookPoll, kBooks> polls_;
 };
 

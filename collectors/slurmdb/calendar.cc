@@ -69,6 +69,24 @@ std::int64_t Calendar::PeriodStart(Period period, std::int64_t time) const {
   return Midnight(int{first.year()}, unsigned{first.month()}, unsigned{first.day()});
 }
 
+std::int64_t Calendar::NextStart(Period period, std::int64_t time) const {
+  // Some time within the next period, whatever the clocks do: a day has 23 to 25 hours, a month 28 to 31
+  // days.
+  constexpr std::int64_t kDay = 86400;
+  const std::int64_t start = PeriodStart(period, time);
+  switch (period) {
+    case Period::kDay:
+      return PeriodStart(period, start + kDay + kDay / 2);
+    case Period::kMonth:
+      return PeriodStart(period, start + 40 * kDay);
+    case Period::kQuarter:
+      return PeriodStart(period, start + 100 * kDay);
+    case Period::kYear:
+      break;
+  }
+  return PeriodStart(period, start + 400 * kDay);
+}
+
 std::int64_t Calendar::Midnight(int year, unsigned month, unsigned day) const {
   const date::local_days local{date::year(year) / date::month(month) / date::day(day)};
   return zone_->to_sys(local, date::choose::earliest).time_since_epoch() / std::chrono::seconds(1);

@@ -22,6 +22,9 @@ class Calendar {
   // change skips local midnight it is the first second after the change.
   std::int64_t PeriodStart(Period period, std::int64_t time) const;
 
+  // The first second of the period after the one that holds `time`.
+  std::int64_t NextStart(Period period, std::int64_t time) const;
+
   // Local midnight, or the first second after a clock change that skips it.
   std::int64_t Midnight(int year, unsigned month, unsigned day) const;
 

@@ -58,6 +58,9 @@ bool Ran(const JobRow& row, JobState state) {
   return row.time_start < row.time_end;
 }
 
+// Does the hourly roll-up count this row's allocation? It does not look at the state.
+bool IsRolledUp(const JobRow& row) { return IsInstant(row.time_eligible) && IsInstant(row.time_start); }
+
 std::int64_t Overlap(std::int64_t a_from, std::int64_t a_to, std::int64_t b_from, std::int64_t b_to) {
   return std::max<std::int64_t>(0, std::min(a_to, b_to) - std::max(a_from, b_from));
 }
@@ -139,25 +142,75 @@ bool JobLedger::NeedsRecount(const Moment& moment) const {
   return reroll_from_ && *reroll_from_ < moment.now - options_.wide_window && age >= options_.wide_interval;
 }
 
+namespace {
+
+std::size_t Mix(std::size_t seed, std::size_t value) {
+  return seed ^ (value + 0x9e3779b97f4a7c15ULL + (seed << 6) + (seed >> 2));
+}
+
+// Of a group, given as its parts so that no text is copied for a look-up.
+std::size_t HashOf(std::string_view account, std::string_view partition, const auto& ids, std::int64_t hour) {
+  std::size_t hash = std::hash<std::string_view>{}(partition);
+  hash = Mix(hash, std::hash<std::string_view>{}(account));
+  hash = Mix(hash, ids.id_assoc);
+  hash = Mix(hash, ids.id_qos);
+  hash = Mix(hash, ids.id_user);
+  hash = Mix(hash, ids.id_wckey);
+  hash = Mix(hash, ids.id_resv);
+  return Mix(hash, static_cast<std::size_t>(hour));
+}
+
+bool SameIds(const auto& a, const auto& b) {
+  return a.id_assoc == b.id_assoc && a.id_qos == b.id_qos && a.id_user == b.id_user &&
+         a.id_wckey == b.id_wckey && a.id_resv == b.id_resv;
+}
+
+struct GroupIds {
+  std::uint32_t id_assoc;
+  std::uint32_t id_qos;
+  std::uint32_t id_user;
+  std::uint32_t id_wckey;
+  std::uint32_t id_resv;
+};
+
+}  // namespace
+
 std::size_t JobLedger::GroupOf(const JobRow& row) {
-  const auto mix = [](std::size_t seed, std::size_t value) {
-    return seed ^ (value + 0x9e3779b97f4a7c15ULL + (seed << 6) + (seed >> 2));
-  };
-  std::size_t hash = std::hash<std::string_view>{}(row.partition);
-  hash = mix(hash, std::hash<std::string_view>{}(row.account));
-  hash = mix(hash, row.id_assoc);
-  hash = mix(hash, row.id_qos);
-  hash = mix(hash, row.id_user);
+  const bool by_hours = options_.rule == Rule::kRollUp;
+  const GroupIds ids = by_hours ? GroupIds{row.id_assoc, row.id_qos, 0, row.id_wckey, row.id_resv}
+                                : GroupIds{row.id_assoc, row.id_qos, row.id_user, 0, 0};
+  const std::string_view account = by_hours ? std::string_view() : row.account;
+  const std::string_view partition = by_hours ? std::string_view() : row.partition;
+  const std::size_t hash = HashOf(account, partition, ids, 0);
   const auto [first, last] = group_index_.equal_range(hash);
   for (auto at = first; at != last; ++at) {
     const JobGroup& group = groups_[at->second];
-    if (group.id_assoc == row.id_assoc && group.id_qos == row.id_qos && group.id_user == row.id_user &&
-        group.partition == row.partition && group.account == row.account) {
+    if (SameIds(group, ids) && group.hour == 0 && group.partition == partition && group.account == account) {
       return at->second;
     }
   }
-  groups_.push_back(
-      {row.id_assoc, row.id_qos, row.id_user, std::string(row.account), std::string(row.partition)});
+  return AddGroup({ids.id_assoc, ids.id_qos, ids.id_user, std::string(account), std::string(partition),
+                   ids.id_wckey, ids.id_resv, 0},
+                  hash);
+}
+
+std::size_t JobLedger::HourOf(std::size_t group, std::int64_t hour) {
+  const std::size_t hash = HashOf("", "", groups_[group], hour);
+  const auto [first, last] = group_index_.equal_range(hash);
+  for (auto at = first; at != last; ++at) {
+    const JobGroup& known = groups_[at->second];
+    if (known.hour == hour && SameIds(known, groups_[group])) return at->second;
+  }
+  JobGroup of_hour = groups_[group];
+  of_hour.hour = hour;
+  const std::size_t index = AddGroup(std::move(of_hour), hash);
+  whole_[index] = group;
+  return index;
+}
+
+std::size_t JobLedger::AddGroup(JobGroup group, std::size_t hash) {
+  groups_.push_back(std::move(group));
+  whole_.push_back(groups_.size() - 1);
   group_index_.emplace(hash, groups_.size() - 1);
   totals_.resize(groups_.size());  // so that every group has totals even when this reading comes to nothing
   return groups_.size() - 1;
@@ -173,7 +226,7 @@ LiveJob JobLedger::JobOf(const JobRow& row) {
   job.time_start = row.time_start;
   job.time_end = row.time_end;
   job.time_suspended = row.time_suspended;
-  job.ran = Ran(row, job.state);
+  job.ran = options_.rule == Rule::kRollUp ? IsRolledUp(row) : Ran(row, job.state);
   ParseTres(row.tres_alloc, job.tres_alloc);
   if (row.tres_req) job.tres_req = ParseTres(*row.tres_req);
   job.tasks = std::max<std::uint64_t>(1, row.array_task_pending);
@@ -198,6 +251,23 @@ void Count(JobTotals& totals, const TresCounts& tres_alloc, std::int64_t seconds
   }
 }
 
+// By kRollUp: what a job adds within [from, to).
+void CountHour(TresSums& sums, const LiveJob& job, std::int64_t from, std::int64_t to) {
+  std::int64_t suspended = 0;
+  for (const Suspension& suspension : job.suspensions) {
+    suspended += Overlap(from, to, Signed(suspension.time_start),
+                         suspension.time_end == 0 ? to : Signed(suspension.time_end));
+  }
+  for (const TresCount& tres : job.tres_alloc) {
+    if (tres.id == kTresEnergy) {
+      if (job.time_end != 0 && Signed(job.time_end) == to) sums.Add(tres.id, tres.count);
+      continue;
+    }
+    const std::int64_t seconds = to - from - (tres.id == kTresCpu ? suspended : 0);
+    if (seconds > 0) sums.Add(tres.id, Uint128{tres.count} * static_cast<std::uint64_t>(seconds));
+  }
+}
+
 void CountEnd(JobTotals& totals, const TresCounts& tres_alloc, JobState state) {
   ++totals.ended[static_cast<std::size_t>(state)];
   for (const TresCount& tres : tres_alloc) {
@@ -212,6 +282,13 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
   const std::int64_t end = Signed(row.time_end);
   if (end == 0 || end > reading.as_of) {
     reading.live.push_back(JobOf(row));
+    return;
+  }
+  if (options_.rule == Rule::kRollUp) {
+    reading.held.push_back(JobOf(row));  // how much of a suspension lies in which hour is in suspend_table
+    if (row.time_suspended != 0) return;
+    Settle(reading.held.back(), reading);
+    reading.held.pop_back();
     return;
   }
   const std::int64_t start = Signed(row.time_start);
@@ -234,7 +311,29 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
   if (seconds > 0) Count(totals, scratch_, seconds);
 }
 
-void JobLedger::Finish(JobSource& source, Reading& reading) const {
+void JobLedger::Settle(const LiveJob& job, Reading& reading) {
+  Bucket& bucket = BucketAt(Signed(job.time_end), reading);
+  bucket.keys.push_back(Pack(job.key));
+  if (options_.rule == Rule::kRealTime) {
+    JobTotals& totals = bucket.totals[job.group];
+    CountEnd(totals, job.tres_alloc, job.state);
+    Count(totals, job.tres_alloc, job.RunSeconds(options_.epoch, reading.as_of));
+    return;
+  }
+  if (!job.ran) return;
+  const std::int64_t end = Signed(job.time_end);
+  std::int64_t from = std::max(options_.epoch, Signed(job.time_start));
+  // The hour in which it ends comes even if nothing ran in it: that is where its energy goes.
+  while (from <= end) {
+    const std::int64_t hour = from - (from - options_.epoch) % kHour;
+    const std::int64_t to = std::min(end, hour + kHour);
+    if (from < to || to == end) CountHour(bucket.totals[HourOf(job.group, hour)].tres_seconds, job, from, to);
+    if (to == end) break;
+    from = to;
+  }
+}
+
+void JobLedger::Finish(JobSource& source, Reading& reading) {
   std::unordered_map<std::uint64_t, std::vector<LiveJob*>> wanting;
   for (std::vector<LiveJob>* jobs : {&reading.live, &reading.held}) {
     for (LiveJob& job : *jobs) {
@@ -250,13 +349,7 @@ void JobLedger::Finish(JobSource& source, Reading& reading) const {
       for (LiveJob* job : wanting[suspension.db_inx]) job->suspensions.push_back(suspension);
     }
   }
-  for (const LiveJob& job : reading.held) {
-    Bucket& bucket = BucketAt(Signed(job.time_end), reading);
-    bucket.keys.push_back(Pack(job.key));
-    JobTotals& totals = bucket.totals[job.group];
-    CountEnd(totals, job.tres_alloc, job.state);
-    Count(totals, job.tres_alloc, job.RunSeconds(options_.epoch, reading.as_of));
-  }
+  for (const LiveJob& job : reading.held) Settle(job, reading);
   reading.held.clear();
   for (auto& [start, bucket] : reading.buckets) std::sort(bucket.keys.begin(), bucket.keys.end());
 }
@@ -384,7 +477,29 @@ void JobLedger::Update(JobSource& source, const Moment& moment) {
   SumUp();
 }
 
+std::vector<std::pair<JobGroup, TresSums>> JobLedger::RolledUp(std::int64_t from, std::int64_t to) const {
+  std::map<std::size_t, TresSums> sums;  // by group of hour 0
+  for (const auto& [start, bucket] : buckets_) {
+    if (start + bucket.width <= from) continue;  // what ended before has nothing in it
+    for (const auto& [group, totals] : bucket.totals) {
+      const std::int64_t hour = groups_[group].hour;
+      if (hour >= from && hour < to) sums[whole_[group]].Add(totals.tres_seconds);
+    }
+  }
+  for (const LiveJob& job : live_) {
+    if (!job.ran) continue;
+    const std::int64_t begin = std::max(from, Signed(job.time_start));
+    const std::int64_t end = std::min({to, moment_.as_of, job.time_end == 0 ? to : Signed(job.time_end)});
+    if (begin < end) CountHour(sums[job.group], job, begin, end);
+  }
+  std::vector<std::pair<JobGroup, TresSums>> rolled;
+  rolled.reserve(sums.size());
+  for (auto& [group, tres] : sums) rolled.emplace_back(groups_[group], std::move(tres));
+  return rolled;
+}
+
 void JobLedger::SumUp() {
+  if (options_.rule == Rule::kRollUp) return;
   totals_.assign(groups_.size(), JobTotals{});
   for (const auto& [start, bucket] : buckets_) {
     for (const auto& [group, totals] : bucket.totals) totals_[group].Add(totals);

@@ -16,8 +16,8 @@
 //   - slurmdbd's last_ran_table went back (a record about the past came in): a wider window is read. The same
 //     happens every wide_interval, and every recount_interval the whole epoch is read into a new book.
 //
-// Times are epoch seconds. Consumption is TRES × real time less suspensions, as `sacct -D` has it, clipped to
-// [epoch, as_of]. Not thread-safe.
+// Times are epoch seconds. Consumption is counted by one of two rules (see Rule), clipped to [epoch, as_of].
+// Not thread-safe.
 #pragma once
 
 #include <array>
@@ -60,7 +60,17 @@ class JobSource {
   virtual std::optional<std::int64_t> LastHourlyRollup() = 0;
 };
 
+// What consumption is.
+enum class Rule {
+  // As `sacct -D` has it: every TRES × real time less suspensions, in totals() since the epoch.
+  kRealTime,
+  // As slurmdbd's hourly roll-up has it: rows that were never eligible do not count, only cpu is stopped by a
+  // suspension, and energy is counted when a job ends. Asked for by hours: RolledUp(from, to).
+  kRollUp,
+};
+
 struct LedgerOptions {
+  Rule rule = Rule::kRealTime;
   std::int64_t epoch = 0;
   std::int64_t overlap = 900;
   std::int64_t wide_window = 93600;
@@ -76,13 +86,18 @@ struct Moment {
   bool live = true;
 };
 
-// Who a job is charged to. Account, user and QOS names are resolved later, by id.
+// Who a job is charged to. Account, user and QOS names are resolved later, by id. What a rule does not tell
+// apart is left empty.
 struct JobGroup {
   std::uint32_t id_assoc = 0;
   std::uint32_t id_qos = 0;
   std::uint32_t id_user = 0;
   std::string account;  // job_table's own text, for rows whose association is unknown
   std::string partition;
+  // By kRollUp only.
+  std::uint32_t id_wckey = 0;
+  std::uint32_t id_resv = 0;
+  std::int64_t hour = 0;  // start of the hour it ran in; 0 while it is open
 
   bool operator==(const JobGroup&) const = default;
 };
@@ -150,8 +165,11 @@ class JobLedger {
   // The moment of the last Update.
   const Moment& moment() const { return moment_; }
   const std::vector<JobGroup>& groups() const { return groups_; }
-  // One entry a group, same index.
+  // kRealTime: one entry a group, same index.
   const std::vector<JobTotals>& totals() const { return totals_; }
+  // kRollUp: what was consumed within [from, to), by group; groups of all hours but with `hour` 0. `from` and
+  // `to` lie a whole number of hours after the epoch, except that `to` may be as_of.
+  std::vector<std::pair<JobGroup, TresSums>> RolledUp(std::int64_t from, std::int64_t to) const;
   const std::vector<LiveJob>& live() const { return live_; }
 
  private:
@@ -173,11 +191,16 @@ class JobLedger {
   };
 
   std::size_t GroupOf(const JobRow& row);
+  // The group's share of one hour.
+  std::size_t HourOf(std::size_t group, std::int64_t hour);
+  std::size_t AddGroup(JobGroup group, std::size_t hash);
+  // Puts an ended job into its bucket, its suspensions known.
+  void Settle(const LiveJob& job, Reading& reading);
   LiveJob JobOf(const JobRow& row);
   void Take(const JobRow& row, Reading& reading);
   Bucket& BucketAt(std::int64_t time, Reading& reading) const;
   // Reads the suspensions that matter, puts the held rows into their buckets and sorts the buckets' keys.
-  void Finish(JobSource& source, Reading& reading) const;
+  void Finish(JobSource& source, Reading& reading);
   void ReadBucket(JobSource& source, std::int64_t time, Reading& reading);
   // Every bucket gets the width that its age asks for at `now`.
   void Coalesce(std::int64_t now);
@@ -187,6 +210,7 @@ class JobLedger {
   Moment moment_;
   std::vector<JobGroup> groups_;
   std::unordered_multimap<std::size_t, std::size_t> group_index_;  // hash of a group -> its index
+  std::vector<std::size_t> whole_;                                 // by group: the one with hour 0
   Buckets buckets_;
   std::vector<LiveJob> live_;
   std::vector<JobTotals> totals_;

@@ -45,11 +45,12 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
                      const Sink& sink) {
   Result rows = db_.Query(
       purpose,
-      fmt::format("SELECT job_db_inx, id_job, time_submit, id_assoc, id_qos, id_user, state, time_eligible, "
-                  "time_start, time_end, time_suspended, account, `partition`, tres_alloc, "
-                  "array_task_pending{}{} FROM {} FORCE INDEX ({}) WHERE {}",
-                  has_timelimit_ ? ", timelimit" : ", NULL", has_tres_req_ ? ", tres_req" : ", NULL", jobs_,
-                  index, where));
+      fmt::format(
+          "SELECT job_db_inx, id_job, time_submit, id_assoc, id_qos, id_user, id_wckey, id_resv, state, "
+          "time_eligible, time_start, time_end, time_suspended, account, `partition`, tres_alloc, "
+          "array_task_pending{}{} FROM {} FORCE INDEX ({}) WHERE {}",
+          has_timelimit_ ? ", timelimit" : ", NULL", has_tres_req_ ? ", tres_req" : ", NULL", jobs_, index,
+          where));
   std::string account;
   std::string partition;
   while (rows.Next()) {
@@ -59,17 +60,19 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
     row.id_assoc = rows[3].AsU32Or(0);
     row.id_qos = rows[4].AsU32Or(0);
     row.id_user = rows[5].AsU32Or(0);
-    row.state = rows[6].AsU64();
-    row.time_eligible = rows[7].AsU64Or(0);
-    row.time_start = rows[8].AsU64Or(0);
-    row.time_end = rows[9].AsU64Or(0);
-    row.time_suspended = rows[10].AsU64Or(0);
-    row.account = Repaired(rows[11].raw(), account);
-    row.partition = Repaired(rows[12].raw(), partition);
-    row.tres_alloc = rows[13].raw();
-    row.array_task_pending = rows[14].AsU32Or(0);
-    if (has_timelimit_) row.timelimit = rows[15].AsU64Or(kNoVal);
-    if (has_tres_req_) row.tres_req = rows[16].raw();
+    row.id_wckey = rows[6].AsU32Or(0);
+    row.id_resv = rows[7].AsU32Or(0);
+    row.state = rows[8].AsU64();
+    row.time_eligible = rows[9].AsU64Or(0);
+    row.time_start = rows[10].AsU64Or(0);
+    row.time_end = rows[11].AsU64Or(0);
+    row.time_suspended = rows[12].AsU64Or(0);
+    row.account = Repaired(rows[13].raw(), account);
+    row.partition = Repaired(rows[14].raw(), partition);
+    row.tres_alloc = rows[15].raw();
+    row.array_task_pending = rows[16].AsU32Or(0);
+    if (has_timelimit_) row.timelimit = rows[17].AsU64Or(kNoVal);
+    if (has_tres_req_) row.tres_req = rows[18].raw();
     sink(row);
   }
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "collectors/slurmdb/connection.h"
+#include "collectors/slurmdb/schema.h"
 
 namespace slurmdb {
 
@@ -40,16 +41,53 @@ std::map<std::uint32_t, std::string> ReadQosNames(Connection& db) {
   return names;
 }
 
-std::vector<AssociationRow> ReadAssociations(Connection& db, std::string_view cluster, std::uint32_t after) {
+std::vector<AssociationRow> ReadAssociations(Connection& db, const Schema& schema, std::string_view cluster,
+                                             std::uint32_t after) {
+  const std::string table = fmt::format("{}_assoc_table", cluster);
   std::vector<AssociationRow> associations;
   // PRIMARY (id_assoc).
-  Result rows = db.Query("associations",
-                         fmt::format("SELECT id_assoc, acct, user, `partition` FROM {} WHERE id_assoc > {}",
-                                     ClusterTable(cluster, "assoc_table"), after));
+  Result rows = db.Query(
+      "associations",
+      fmt::format("SELECT id_assoc, acct, user, `partition`, {}, {}, deleted FROM {} WHERE id_assoc > {}",
+                  schema.Has(table, "parent_acct") ? "parent_acct" : "''",
+                  schema.Has(table, "id_parent") ? "id_parent" : "0", QuoteName(table), after));
   while (rows.Next()) {
-    associations.push_back({rows[0].AsU32(), rows[1].Text(), rows[2].Text(), rows[3].Text()});
+    associations.push_back({rows[0].AsU32(), rows[1].Text(), rows[2].Text(), rows[3].Text(), rows[4].Text(),
+                            rows[5].AsU32Or(0), rows[6].AsU64Or(0) != 0});
   }
   return associations;
+}
+
+std::map<std::uint32_t, WckeyRow> ReadWckeys(Connection& db, std::string_view cluster) {
+  std::map<std::uint32_t, WckeyRow> wckeys;
+  // A whole scan: as many rows as users have wckeys.
+  Result rows = db.Query("wckeys", fmt::format("SELECT id_wckey, wckey_name, user FROM {}",
+                                               ClusterTable(cluster, "wckey_table")));
+  while (rows.Next()) wckeys[rows[0].AsU32()] = {rows[1].Text(), rows[2].Text()};
+  return wckeys;
+}
+
+std::vector<AccountRow> ReadAccounts(Connection& db) {
+  std::vector<AccountRow> accounts;
+  // A whole scan: a row an account.
+  Result rows =
+      db.Query("accounts", "SELECT name, organization, description FROM acct_table WHERE deleted = 0");
+  while (rows.Next()) accounts.push_back({rows[0].Text(), rows[1].Text(), rows[2].Text()});
+  return accounts;
+}
+
+std::vector<CoordinatorRow> ReadCoordinators(Connection& db) {
+  std::vector<CoordinatorRow> coordinators;
+  // A whole scan: a row a coordinator.
+  Result rows = db.Query("coordinators", "SELECT acct, user FROM acct_coord_table WHERE deleted = 0");
+  while (rows.Next()) coordinators.push_back({rows[0].Text(), rows[1].Text()});
+  return coordinators;
+}
+
+std::uint64_t ReadNewestTransaction(Connection& db) {
+  // The end of PRIMARY (id).
+  Result rows = db.Query("newest-transaction", "SELECT MAX(id) FROM txn_table");
+  return rows.Next() ? rows[0].AsU64Or(0) : 0;
 }
 
 }  // namespace slurmdb

@@ -15,6 +15,7 @@
 namespace slurmdb {
 
 class Connection;
+class Schema;
 
 // The name of one of a cluster's tables, quoted: "`alpha_job_table`".
 std::string ClusterTable(std::string_view cluster, std::string_view table);
@@ -27,6 +28,14 @@ TresCatalog ReadTres(Connection& db);
 // QOS names by id, deleted ones included: old jobs still refer to them.
 std::map<std::uint32_t, std::string> ReadQosNames(Connection& db);
 // Associations of a cluster with an id above `after`, deleted ones included.
-std::vector<AssociationRow> ReadAssociations(Connection& db, std::string_view cluster, std::uint32_t after);
+std::vector<AssociationRow> ReadAssociations(Connection& db, const Schema& schema, std::string_view cluster,
+                                             std::uint32_t after);
+// By id, deleted ones included.
+std::map<std::uint32_t, WckeyRow> ReadWckeys(Connection& db, std::string_view cluster);
+// Accounts and coordinators that are not deleted.
+std::vector<AccountRow> ReadAccounts(Connection& db);
+std::vector<CoordinatorRow> ReadCoordinators(Connection& db);
+// Id of the newest transaction: it grows with every change that sacctmgr makes. 0 for none.
+std::uint64_t ReadNewestTransaction(Connection& db);
 
 }  // namespace slurmdb

@@ -24,6 +24,8 @@ struct JobRow {
   std::uint32_t id_assoc = 0;
   std::uint32_t id_qos = 0;
   std::uint32_t id_user = 0;
+  std::uint32_t id_wckey = 0;
+  std::uint32_t id_resv = 0;
   std::uint64_t state = 0;
   std::uint64_t time_eligible = 0;
   std::uint64_t time_start = 0;
@@ -48,8 +50,40 @@ struct Suspension {
 struct AssociationRow {
   std::uint32_t id = 0;
   std::string account;
-  std::string user;       // empty for an account's own row
-  std::string partition;  // empty unless the association is for one partition
+  std::string user;             // empty for an account's own row
+  std::string partition;        // empty unless the association is for one partition
+  std::string parent_account;   // of an account's own row; empty or "root" below the root
+  std::uint32_t id_parent = 0;  // 0 where the schema does not have it (before 23.11)
+  bool deleted = false;
+};
+
+// A row of wckey_table.
+struct WckeyRow {
+  std::string name;
+  std::string user;
+};
+
+// A row of acct_table, which all clusters share.
+struct AccountRow {
+  std::string name;
+  std::string organization;
+  std::string description;
+};
+
+// A row of acct_coord_table: `user` may manage `account` and what is below it.
+struct CoordinatorRow {
+  std::string account;
+  std::string user;
+};
+
+// A row of a reservation's history (resv_table): several rows a reservation, one after each edit.
+struct ReservationRow {
+  std::uint32_t id = 0;
+  std::uint64_t flags = 0;
+  std::string associations;  // ids, ",5,7"
+  std::string tres;
+  std::int64_t time_start = 0;
+  std::int64_t time_end = 0;
 };
 
 }  // namespace slurmdb

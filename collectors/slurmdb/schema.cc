@@ -1,49 +1,54 @@
 #include "collectors/slurmdb/schema.h"
 
-#include <algorithm>
-#include <cctype>
+#include <set>
 
 #include "collectors/slurmdb/connection.h"
+#include "collectors/slurmdb/lower_case.h"
 
 namespace slurmdb {
-namespace {
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
-}  // namespace
 
 Schema Schema::Probe(Connection& db, std::span<const std::string> tables) {
   Schema schema;
   if (tables.empty()) return schema;
-  std::string names;
-  for (const std::string& table : tables) {
-    for (const std::string& spelling : {table, Lower(table)}) {
-      if (!names.empty()) names += ", ";
-      names += db.Literal(spelling);
+  std::set<std::string> spellings;
+  for (const std::string& table : tables) spellings.insert({table, LowerCase(table)});
+  // One look-up a table: a list of names would make the server open every table of the database.
+  const auto each = [&](const std::string& select) {
+    std::string sql;
+    for (const std::string& name : spellings) {
+      sql += (sql.empty() ? "" : " UNION ALL ") + select + db.Literal(name);
     }
+    return sql;
+  };
+  const std::string of_table = " WHERE table_schema = DATABASE() AND table_name = ";
+  {
+    Result rows = db.Query("schema", each("SELECT table_name, column_name FROM information_schema.columns" + of_table));
+    while (rows.Next()) schema.Add(rows[0].raw(), rows[1].raw());
   }
-  Result rows = db.Query("schema",
-                         "SELECT table_name, column_name FROM information_schema.columns "
-                         "WHERE table_schema = DATABASE() AND table_name IN (" +
-                             names + ")");
-  while (rows.Next()) schema.Add(rows[0].raw(), rows[1].raw());
+  Result rows = db.Query("schema", each("SELECT table_name, column_name, index_name FROM information_schema.statistics" +
+                                        std::string(" WHERE seq_in_index = 1 AND table_schema = DATABASE() AND table_name = ")));
+  while (rows.Next()) schema.AddIndex(rows[0].raw(), rows[1].raw(), rows[2].raw());
   return schema;
 }
 
-bool Schema::HasTable(std::string_view table) const { return columns_.contains(Lower(table)); }
+bool Schema::HasTable(std::string_view table) const { return columns_.contains(LowerCase(table)); }
 
 bool Schema::Has(std::string_view table, std::string_view column) const {
-  const auto found = columns_.find(Lower(table));
-  return found != columns_.end() && found->second.contains(Lower(column));
+  const auto found = columns_.find(LowerCase(table));
+  return found != columns_.end() && found->second.contains(LowerCase(column));
 }
 
 void Schema::Add(std::string_view table, std::string_view column) {
-  columns_[Lower(table)].insert(Lower(column));
+  columns_[LowerCase(table)].insert(LowerCase(column));
+}
+
+std::string Schema::IndexOn(std::string_view table, std::string_view column) const {
+  const auto found = indexes_.find({LowerCase(table), LowerCase(column)});
+  return found == indexes_.end() ? "" : found->second;
+}
+
+void Schema::AddIndex(std::string_view table, std::string_view column, std::string_view index) {
+  indexes_.emplace(std::pair(LowerCase(table), LowerCase(column)), index);
 }
 
 }  // namespace slurmdb

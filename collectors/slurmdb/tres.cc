@@ -56,4 +56,10 @@ double TresCatalog::UnitScale(std::uint32_t id) const {
   return found->second.type == "mem" || found->second.type == "bb" ? kMebibyte : 1.0;
 }
 
+std::vector<std::uint32_t> TresCatalog::ids() const {
+  std::vector<std::uint32_t> ids;
+  for (const auto& [id, entry] : entries_) ids.push_back(id);
+  return ids;
+}
+
 }  // namespace slurmdb

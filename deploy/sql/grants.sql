@@ -15,7 +15,13 @@ GRANT SELECT ON slurm_acct_db.* TO 'slurmdbd_exporter'@'localhost';
 --   GRANT SELECT ON slurm_acct_db.cluster_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.tres_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.qos_table TO ...;
+--   GRANT SELECT ON slurm_acct_db.acct_table TO ...;
+--   GRANT SELECT ON slurm_acct_db.acct_coord_table TO ...;
+--   GRANT SELECT ON slurm_acct_db.txn_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_assoc_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_job_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_suspend_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_last_ran_table TO ...;
+--   GRANT SELECT ON slurm_acct_db.alpha_wckey_table TO ...;
+--   and each of alpha_usage_hour_table, alpha_usage_day_table, alpha_usage_month_table, with the same for
+--   alpha_assoc_usage_…, alpha_wckey_usage_… and, from Slurm 24.11 on, alpha_qos_usage_….

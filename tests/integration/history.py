@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.support.accounting import SlurmdbdWriter
+from tests.support.rollup import Rollup
 from tests.support.session import ManualClock
 from tests.support.values import INFINITE, JobState
 
@@ -25,7 +26,9 @@ def write(writer: SlurmdbdWriter, clock: ManualClock) -> None:
     gpus = {"gres/gpu": 2, "gres/gpu:a100": 2}
 
     # Started before the epoch: two hours of it do not count, nor does the suspension in them.
-    spanning = writer.submit(ada, cpus=8, mem_mb=16_000)
+    key = writer.add_wckey("paper", "ada")
+    writer.add_coordinator("physics", "ada")
+    spanning = writer.submit(ada, cpus=8, mem_mb=16_000, id_wckey=key)
     writer.start(spanning)
     writer.suspend(spanning, at=MIDNIGHT - 3600)
     writer.resume(spanning, at=MIDNIGHT - 1800)
@@ -79,6 +82,8 @@ def write(writer: SlurmdbdWriter, clock: ManualClock) -> None:
     writer.submit(marie, eligible=INFINITE)  # throttled
     writer.submit(marie, eligible=END + 3600, tres=gpus, partition="gpu,cpu")  # begins later
     writer.submit(ada, timelimit=INFINITE, qos="high")
+    clock.now = END - 3600
+    Rollup(writer).run()
     clock.now = END
 
 

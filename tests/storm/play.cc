@@ -117,7 +117,7 @@ class Run {
       schema_.Add(fmt::format("{}_job_table", kClusters[c]), "timelimit");
       schema_.Add(fmt::format("{}_job_table", kClusters[c]), "tres_req");
       for (std::uint32_t id : {1U, 2U})
-        associations_[id] = {id, id == 1 ? "phys" : "bio", id == 1 ? "ann" : "bob", ""};
+        associations_.Put({{id, id == 1 ? "phys" : "bio", id == 1 ? "ann" : "bob", "", "", 0, false}});
     }
     for (const auto& [id, name] :
          {std::pair{1U, "cpu"}, {2U, "mem"}, {3U, "energy"}, {4U, "node"}, {5U, "billing"}})
@@ -400,7 +400,7 @@ class Run {
         judged = false;
         continue;
       }
-      view.clusters.push_back({cluster.name, cluster.ledger.get(), &associations_});
+      view.clusters.push_back({cluster.name, &associations_, cluster.ledger.get(), nullptr, nullptr});
       epochs.emplace(cluster.name, cluster.ledger->options().epoch);
       judged &= cluster.counted && !cluster.excused;
     }
@@ -485,8 +485,8 @@ class Run {
     for (const Cluster& cluster : clusters_) {
       for (const auto& [who, sums] : cluster.plain.sums) {
         const auto& [assoc, qos_id, user_id, text, partition] = who;
-        const std::string account = assoc == 0 ? text : associations_.at(assoc).account;
-        const std::string user = assoc == 0 ? std::to_string(user_id) : associations_.at(assoc).user;
+        const std::string account = assoc == 0 ? text : associations_.Find(assoc)->account;
+        const std::string user = assoc == 0 ? std::to_string(user_id) : associations_.Find(assoc)->user;
         const std::string qos = qos_id == 0 ? "" : qos_.at(qos_id);
         for (const auto& [id, amount] : sums.tres_seconds) {
           const double value = static_cast<double>(amount) * (id == 2 ? kMebibyte : 1.0);
@@ -534,7 +534,7 @@ class Run {
   slurmdb::Schema schema_;
   slurmdb::TresCatalog tres_;
   std::map<std::uint32_t, std::string> qos_ = {{1, "normal"}, {2, "long"}};
-  std::map<std::uint32_t, slurmdb::AssociationRow> associations_;
+  slurmdb::AssociationTree associations_;
   std::unique_ptr<exporter::HighWater> marks_;
   std::vector<Cluster> clusters_;
   // By series: the epoch it belongs to and its last value.

@@ -348,14 +348,16 @@ class PrivateSlurm:
         qos: Mapping[str, Sequence[str]] = QOS,
         slurmdbd_conf: Mapping[str, object] | None = None,
         slurm_conf: str = "",
+        controllers: bool = True,
         keep: bool = False,
     ) -> None:
-        """tz is the zone of all daemons and commands; slurmdbd_conf adds options to slurmdbd.conf or changes them;
+        """Without controllers there is only slurmdbd, and the clusters are known to it. tz is the zone of all daemons and commands; slurmdbd_conf adds options to slurmdbd.conf or changes them;
         slurm_conf is text added to each cluster's slurm.conf; keep leaves the folder for a look afterwards."""
         reason = unavailable()
         if reason is not None:
             raise SlurmError(reason)
         self.tz, self.accounts, self.qos, self.keep = tz, tuple(accounts), dict(qos), keep
+        self.controllers = controllers
         self.ports: set[int] = set()
         self.slurmdbd_port = free_port(self.ports)
         self.slurmdbd_conf: dict[str, object] = {
@@ -394,9 +396,9 @@ class PrivateSlurm:
             )
             self.start_slurmdbd()
             self._add_associations()
-            for cluster in self.clusters.values():
+            for cluster in self.clusters.values() if self.controllers else ():
                 cluster.start()
-            for cluster in self.clusters.values():
+            for cluster in self.clusters.values() if self.controllers else ():
                 cluster.wait_until_up()
         except BaseException:
             self.__exit__()
@@ -442,8 +444,8 @@ class PrivateSlurm:
         out = self._run(self.environment, ("sacct", "-a", "-L", "-n", "-P", "-o", ",".join(fields), *args), True)
         return [dict(zip(fields, line.split("|"), strict=True)) for line in out.splitlines()]
 
-    def sacctmgr(self, *args: str, check: bool = True) -> str:
-        return self._run(self.environment, ("sacctmgr", "-i", *args), check)
+    def sacctmgr(self, *args: str, check: bool = True, seconds: float = COMMAND_TIMEOUT) -> str:
+        return self._run(self.environment, ("sacctmgr", "-i", *args), check, seconds)
 
     def sreport(self, *args: str) -> list[list[str]]:
         out = self._run(self.environment, ("sreport", "-n", "-P", *args), True)
@@ -477,10 +479,8 @@ class PrivateSlurm:
 
     # Inside.
 
-    def _run(self, env: Mapping[str, str], command: Sequence[str], check: bool) -> str:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, timeout=COMMAND_TIMEOUT
-        )
+    def _run(self, env: Mapping[str, str], command: Sequence[str], check: bool, seconds: float = COMMAND_TIMEOUT) -> str:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, timeout=seconds)
         if check and done.returncode != 0:
             raise SlurmError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr or done.stdout}")
         return done.stdout

@@ -30,8 +30,9 @@ class Site {
     tres_.Add(2, "mem", "");
     tres_.Add(1001, "gres", "gpu");
     qos_ = {{1, "normal"}};
-    associations_ = {
-        {10, {10, "physics", "", ""}}, {11, {11, "physics", "alice", ""}}, {12, {12, "physics", "bob", ""}}};
+    associations_.Put({{10, "physics", "", "", "root", 0, false},
+                       {11, "physics", "alice", "", "", 0, false},
+                       {12, "physics", "bob", "", "", 0, false}});
   }
 
   // The page of one collector, a line a series, as of kEpoch + 1000.
@@ -45,7 +46,11 @@ class Site {
     slurmdb::AccountingView view;
     view.tres = &tres_;
     view.qos = &qos_;
-    view.clusters = {{"alpha", &ledger, &associations_}};
+    view.accounts = &accounts_;
+    view.coordinators = &coordinators_;
+    slurmdb::UsageSummary usage(slurmdb::Calendar("UTC"));
+    usage.Update(rollups, nullptr);
+    view.clusters = {{"alpha", &associations_, &ledger, &usage, &wckeys_}};
     std::vector<std::string> lines;
     for (const prometheus::MetricFamily& family : collect(view, options)) {
       EXPECT_EQ(family.help.back(), '.') << family.name;
@@ -70,11 +75,15 @@ class Site {
   }
 
   slurmdb::FakeJobTable table;
+  slurmdb::UsageBook rollups{{slurmdb::Calendar("UTC"), 86400}};
 
  private:
+  std::vector<slurmdb::AccountRow> accounts_;
+  std::vector<slurmdb::CoordinatorRow> coordinators_;
+  std::map<std::uint32_t, slurmdb::WckeyRow> wckeys_;
   slurmdb::TresCatalog tres_;
   std::map<std::uint32_t, std::string> qos_;
-  std::map<std::uint32_t, slurmdb::AssociationRow> associations_;
+  slurmdb::AssociationTree associations_;
 };
 
 TEST(CollectorsTest, Consumption) {
@@ -151,6 +160,7 @@ TEST(CollectorsTest, Outcomes) {
 TEST(CollectorsTest, AnEmptyClusterHasNoSeries) {
   Site site;
   for (const CollectorInfo& collector : Registry()) {
+    if (collector.name == "usage") continue;  // has the account tree and the calendar all the same
     EXPECT_THAT(site.Page(collector.collect), IsEmpty()) << collector.name;
   }
 }
@@ -161,10 +171,12 @@ TEST(CollectorsTest, FamilyNamesAreOnlyUsedOnce) {
   std::set<std::string> names;
   for (const CollectorInfo& collector : Registry()) {
     slurmdb::AccountingView view;
+    const std::vector<slurmdb::CoordinatorRow> nobody;
+    view.coordinators = &nobody;
     for (const auto& family : collector.collect(view, {}))
       EXPECT_TRUE(names.insert(family.name).second) << family.name;
   }
-  EXPECT_EQ(names.size(), 11U);
+  EXPECT_EQ(names.size(), 24U);
 }
 
 TEST(CollectorsTest, AJobWithoutAssociationHasItsOwnTextAndUid) {

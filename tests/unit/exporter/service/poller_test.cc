@@ -37,7 +37,7 @@ class FakeSource : public slurmdb::AccountingSource {
     if (fails) throw DatabaseError(Reason::kTimeout, 1969, "too slow");
     return failures;
   }
-  slurmdb::AccountingView View(std::int64_t) const override { return {}; }
+  slurmdb::AccountingView View(slurmdb::Book, std::int64_t) const override { return {}; }
   bool up() const override { return !unreachable; }
   std::uint64_t rows_read() const override { return requires_ * 10; }
   std::string peer() const override { return "fake"; }

@@ -1,0 +1,138 @@
+// What slurmdbd has rolled up, of one cluster: TRES-seconds by association, wckey and QOS over any period.
+//
+//   UsageBook book(options);
+//   book.Update(source, moment);             // each poll, in one snapshot
+//   book.RolledUp(UsageKind::kAssociation, from, to);
+//
+// A period is put together from months, days and hours, the coarsest that are there: months until the last
+// one rolled up, days after them, hours after those. They are read once. A poll asks how far the roll-ups
+// have come (all answered from the ends of indexes) and reads what changed since: by mod_time where that is
+// indexed (23.02 and later), else the rows from where the last roll-up began. Rows that were removed (the
+// runaway fix, a purge) are noticed by the oldest and the newest row of each table, which are looked for at
+// each poll; then, and every recount_interval, all is read anew.
+//
+// slurmdbd rewrites its roll-ups, downwards too: these are gauges, never counters. Times are epoch seconds.
+// Not thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "collectors/slurmdb/calendar.h"
+#include "collectors/slurmdb/job_ledger.h"
+
+namespace slurmdb {
+
+enum class UsageKind { kAssociation, kWckey, kQos };
+inline constexpr std::size_t kUsageKinds = 3;
+enum class UsageLevel { kHour, kDay, kMonth };
+inline constexpr std::size_t kUsageLevels = 3;
+
+// By level.
+template <typename T>
+using ByLevel = std::array<T, kUsageLevels>;
+
+// A row of a usage table; of the QOS tables the sum over all associations.
+struct UsageRow {
+  std::uint32_t id = 0;  // association, wckey or QOS
+  std::uint32_t tres = 0;
+  std::int64_t time_start = 0;
+  std::uint64_t seconds = 0;  // TRES-seconds in Slurm's units; joules for energy
+};
+
+// A row that has to be there still.
+struct UsageWitness {
+  UsageLevel level = UsageLevel::kHour;
+  std::uint32_t id = 0;
+  std::uint32_t tres = 0;
+  std::int64_t time_start = 0;
+};
+
+// How far slurmdbd has come.
+struct UsageMarks {
+  // last_ran_table, by level; none before the first roll-up.
+  std::optional<ByLevel<std::int64_t>> last_ran;
+  // The start of the newest hour, day and month of the cluster's own usage; 0 for none.
+  ByLevel<std::int64_t> newest{};
+  // The newest mod_time by kind and level; none where it is not indexed.
+  std::array<ByLevel<std::optional<std::int64_t>>, kUsageKinds> changed;
+  bool witnesses_there = true;
+
+  bool operator==(const UsageMarks&) const = default;
+};
+
+// Where the rows come from: one cluster's tables. Implementations throw DatabaseError.
+class UsageSource {
+ public:
+  using Sink = std::function<void(const UsageRow&)>;
+
+  virtual ~UsageSource() = default;
+  virtual bool Has(UsageKind kind) const = 0;
+  virtual UsageMarks ReadMarks(const std::vector<UsageWitness>& witnesses) = 0;
+  // Rows with time_start >= from and, unless it is none, mod_time > changed_after.
+  virtual void Read(UsageKind kind, UsageLevel level, std::int64_t from,
+                    std::optional<std::int64_t> changed_after, const Sink& sink) = 0;
+};
+
+struct UsageOptions {
+  Calendar calendar{""};
+  std::int64_t recount_interval = 86400;
+};
+
+// Sums by id and TRES, sorted. Modulo 2^64, as Slurm's own sums are.
+using UsageSums = std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t>;
+
+class UsageBook {
+ public:
+  explicit UsageBook(UsageOptions options);
+
+  // Brings the book up to `moment`. When it throws, the old book stands.
+  void Update(UsageSource& source, const Moment& moment);
+
+  const Moment& moment() const { return moment_; }
+  // Everything before this instant has been rolled up at least once; 0 for nothing.
+  std::int64_t rolled_up_until() const { return until_[0]; }
+  // What lies after it may be rolled up once more: something about the past came in. Never after
+  // rolled_up_until().
+  std::int64_t settled_until() const { return settled_; }
+  // Hours are kept from here on, a day's start.
+  std::int64_t hours_from() const { return keep_[0]; }
+  bool Has(UsageKind kind) const { return has_[static_cast<std::size_t>(kind)]; }
+  // Within [from, to); `from` is the start of a day, `to` too or an hour's after hours_from().
+  UsageSums RolledUp(UsageKind kind, std::int64_t from, std::int64_t to) const;
+  // Changes whenever the book does.
+  std::uint64_t revision() const { return revision_; }
+
+ private:
+  using Slot = std::uint32_t;                                // index into slots_
+  using Rows = std::vector<std::pair<Slot, std::uint64_t>>;  // by slot
+  using Bins = std::map<std::int64_t, Rows>;                 // by time_start
+  struct Kind {
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> slots;  // id, TRES
+    std::map<std::pair<std::uint32_t, std::uint32_t>, Slot> index;
+    ByLevel<Bins> bins;
+  };
+  using Kinds = std::array<Kind, kUsageKinds>;
+
+  ByLevel<std::int64_t> UntilOf(const UsageMarks& marks, std::int64_t as_of) const;
+  std::vector<UsageWitness> Witnesses() const;
+  std::int64_t FloorHour(std::int64_t time) const;
+
+  UsageOptions options_;
+  Moment moment_;
+  std::array<bool, kUsageKinds> has_{};
+  ByLevel<std::int64_t> until_{};  // rolled up so far
+  ByLevel<std::int64_t> keep_{};   // the oldest that may be asked for
+  std::int64_t settled_ = 0;
+  Kinds kinds_;
+  std::optional<UsageMarks> marks_;
+  std::int64_t lowest_last_ran_ = 0;  // since the rows were last read
+  std::int64_t read_all_at_ = 0;
+  std::uint64_t revision_ = 0;
+};
+
+}  // namespace slurmdb

@@ -1,0 +1,141 @@
+#include "collectors/slurmdb/usage_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "collectors/slurmdb/connection.h"
+#include "collectors/slurmdb/readers.h"
+#include "collectors/slurmdb/schema.h"
+#include "collectors/slurmdb/tres.h"
+
+namespace slurmdb {
+namespace {
+
+// Each id and TRES is a range of its own; servers give up on indexes when a statement has too many.
+constexpr std::size_t kRangesPerStatement = 1000;
+
+constexpr std::array<const char*, kUsageKinds> kKindNames = {"assoc_", "wckey_", "qos_"};
+constexpr std::array<const char*, kUsageLevels> kLevelNames = {"hour", "day", "month"};
+constexpr std::array kKinds = {UsageKind::kAssociation, UsageKind::kWckey, UsageKind::kQos};
+constexpr std::array kLevels = {UsageLevel::kHour, UsageLevel::kDay, UsageLevel::kMonth};
+
+std::string TableName(const std::string& cluster, const char* kind, UsageLevel level) {
+  return fmt::format("{}_{}usage_{}_table", cluster, kind, kLevelNames[static_cast<std::size_t>(level)]);
+}
+
+}  // namespace
+
+UsageReader::UsageReader(Connection& db, const Schema& schema, const std::string& cluster, Ids ids)
+    : db_(db), schema_(schema), cluster_(cluster), ids_(std::move(ids)) {}
+
+std::vector<std::string> UsageReader::Tables(const std::string& cluster) {
+  std::vector<std::string> tables;
+  for (const char* kind : kKindNames) {
+    for (const UsageLevel level : kLevels) tables.push_back(TableName(cluster, kind, level));
+  }
+  return tables;
+}
+
+std::string UsageReader::Name(UsageKind kind, UsageLevel level) const {
+  return TableName(cluster_, kKindNames[static_cast<std::size_t>(kind)], level);
+}
+
+bool UsageReader::Has(UsageKind kind) const {
+  return std::all_of(kLevels.begin(), kLevels.end(),
+                     [&](UsageLevel level) { return schema_.Has(Name(kind, level), "alloc_secs"); });
+}
+
+UsageMarks UsageReader::ReadMarks(const std::vector<UsageWitness>& witnesses) {
+  UsageMarks marks;
+  {
+    // One row.
+    Result rows =
+        db_.Query("usage-last-ran", fmt::format("SELECT hourly_rollup, daily_rollup, monthly_rollup FROM {} "
+                                                "ORDER BY hourly_rollup DESC LIMIT 1",
+                                                ClusterTable(cluster_, "last_ran_table")));
+    if (rows.Next()) marks.last_ran = {rows[0].AsI64(), rows[1].AsI64(), rows[2].AsI64()};
+  }
+  // Ends of indexes: PRIMARY (id_tres, time_start) and those on mod_time.
+  std::string sql = "SELECT ";
+  for (const UsageLevel level : kLevels) {
+    sql += fmt::format("{}(SELECT MAX(time_start) FROM {} WHERE id_tres = {})",
+                       level == UsageLevel::kHour ? "" : ", ", QuoteName(TableName(cluster_, "", level)),
+                       kTresCpu);
+  }
+  std::vector<std::pair<std::size_t, std::size_t>> asked;
+  for (const UsageKind kind : kKinds) {
+    if (!Has(kind)) continue;
+    for (const UsageLevel level : kLevels) {
+      if (schema_.IndexOn(Name(kind, level), "mod_time").empty()) continue;
+      sql += fmt::format(", (SELECT MAX(mod_time) FROM {})", QuoteName(Name(kind, level)));
+      asked.emplace_back(static_cast<std::size_t>(kind), static_cast<std::size_t>(level));
+    }
+  }
+  // PRIMARY (id, id_tres, time_start).
+  for (const UsageWitness& witness : witnesses) {
+    sql += fmt::format(", (SELECT COUNT(*) FROM {} WHERE id = {} AND id_tres = {} AND time_start = {})",
+                       QuoteName(Name(UsageKind::kAssociation, witness.level)), witness.id, witness.tres,
+                       witness.time_start);
+  }
+  Result rows = db_.Query("usage-marks", sql);
+  if (!rows.Next()) return marks;
+  std::size_t column = 0;
+  for (std::int64_t& newest : marks.newest) newest = static_cast<std::int64_t>(rows[column++].AsU64Or(0));
+  for (const auto& [kind, level] : asked) {
+    marks.changed[kind][level] = static_cast<std::int64_t>(rows[column++].AsU64Or(0));
+  }
+  for (std::size_t i = 0; i < witnesses.size(); ++i) marks.witnesses_there &= rows[column++].AsU64() != 0;
+  return marks;
+}
+
+void UsageReader::Fetch(UsageKind kind, const std::string& purpose, const std::string& from_where,
+                        const Sink& sink) {
+  // A QOS has a row for each association that used it.
+  const char* id = kind == UsageKind::kQos ? "id_alt" : "id";
+  Result rows =
+      db_.Query(purpose, fmt::format("SELECT {}, id_tres, time_start, alloc_secs FROM {}", id, from_where));
+  while (rows.Next()) {
+    sink({rows[0].AsU32(), rows[1].AsU32(), static_cast<std::int64_t>(rows[2].AsU64()), rows[3].AsU64Or(0)});
+  }
+}
+
+void UsageReader::Read(UsageKind kind, UsageLevel level, std::int64_t from,
+                       std::optional<std::int64_t> changed_after, const Sink& sink) {
+  const std::string name = Name(kind, level);
+  const std::string table = QuoteName(name);
+  const std::string by_change = schema_.IndexOn(name, "mod_time");
+  const std::string by_time = schema_.IndexOn(name, "time_start");
+  if (!by_change.empty()) {
+    // A row is written after the time it is about: what changed before `from` is not about a time after it.
+    const std::string where = changed_after && *changed_after >= from
+                                  ? fmt::format("mod_time > {}", *changed_after)
+                                  : fmt::format("mod_time >= {}", from);
+    return Fetch(kind, "usage-changed",
+                 fmt::format("{} FORCE INDEX ({}) WHERE {} AND time_start >= {}", table, QuoteName(by_change),
+                             where, from),
+                 sink);
+  }
+  if (!by_time.empty()) {
+    return Fetch(kind, "usage-since",
+                 fmt::format("{} FORCE INDEX ({}) WHERE time_start >= {}", table, QuoteName(by_time), from),
+                 sink);
+  }
+  const std::vector<std::uint32_t>& ids = kind == UsageKind::kWckey ? ids_.wckeys : ids_.associations;
+  if (ids_.tres.empty()) return;
+  const std::size_t chunk = std::max<std::size_t>(1, kRangesPerStatement / ids_.tres.size());
+  for (std::size_t first = 0; first < ids.size(); first += chunk) {
+    const auto last = std::min(first + chunk, ids.size());
+    Fetch(kind, "usage-by-id",
+          fmt::format("{} FORCE INDEX (PRIMARY) WHERE id IN ({}) AND id_tres IN ({}) AND time_start >= {}",
+                      table,
+                      fmt::join(ids.begin() + static_cast<std::ptrdiff_t>(first),
+                                ids.begin() + static_cast<std::ptrdiff_t>(last), ", "),
+                      fmt::join(ids_.tres, ", "), from),
+          sink);
+  }
+}
+
+}  // namespace slurmdb

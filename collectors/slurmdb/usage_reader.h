@@ -1,0 +1,46 @@
+// The usage tables of one cluster, as the rows a UsageBook asks for.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collectors/slurmdb/usage_book.h"
+
+namespace slurmdb {
+
+class Connection;
+class Schema;
+
+class UsageReader : public UsageSource {
+ public:
+  // What can have usage: where no index leads to rows by their time, they are asked for by these ids.
+  struct Ids {
+    std::vector<std::uint32_t> associations;
+    std::vector<std::uint32_t> wckeys;
+    std::vector<std::uint32_t> tres;
+  };
+
+  // `db` and `schema` are kept by reference.
+  UsageReader(Connection& db, const Schema& schema, const std::string& cluster, Ids ids);
+
+  // The tables it reads, unquoted, for Schema::Probe.
+  static std::vector<std::string> Tables(const std::string& cluster);
+
+  bool Has(UsageKind kind) const override;
+  UsageMarks ReadMarks(const std::vector<UsageWitness>& witnesses) override;
+  void Read(UsageKind kind, UsageLevel level, std::int64_t from, std::optional<std::int64_t> changed_after,
+            const Sink& sink) override;
+
+ private:
+  std::string Name(UsageKind kind, UsageLevel level) const;
+  void Fetch(UsageKind kind, const std::string& purpose, const std::string& from_where, const Sink& sink);
+
+  Connection& db_;
+  const Schema& schema_;
+  std::string cluster_;
+  Ids ids_;
+};
+
+}  // namespace slurmdb
