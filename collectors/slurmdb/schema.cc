@@ -22,11 +22,13 @@ Schema Schema::Probe(Connection& db, std::span<const std::string> tables) {
   };
   const std::string of_table = " WHERE table_schema = DATABASE() AND table_name = ";
   {
-    Result rows = db.Query("schema", each("SELECT table_name, column_name FROM information_schema.columns" + of_table));
+    Result rows =
+        db.Query("schema", each("SELECT table_name, column_name FROM information_schema.columns" + of_table));
     while (rows.Next()) schema.Add(rows[0].raw(), rows[1].raw());
   }
-  Result rows = db.Query("schema", each("SELECT table_name, column_name, index_name FROM information_schema.statistics" +
-                                        std::string(" WHERE seq_in_index = 1 AND table_schema = DATABASE() AND table_name = ")));
+  Result rows = db.Query(
+      "schema", each("SELECT table_name, column_name, index_name FROM information_schema.statistics" +
+                     std::string(" WHERE seq_in_index = 1 AND table_schema = DATABASE() AND table_name = ")));
   while (rows.Next()) schema.AddIndex(rows[0].raw(), rows[1].raw(), rows[2].raw());
   return schema;
 }

@@ -256,10 +256,32 @@ class Run:
         # A busy machine may take longer than a second once in a while.
         self.comparison.check("scrapes are answered (PromQL)", answered > 0.95, f"{answered}: {self.exporter.log_tail()}")
 
+    def usage_is_what_sreport_will_say(self) -> None:
+        """What is counted from jobs since the last roll-up is what sreport says once slurmdbd has rolled them up, all over."""
+        by_account, by_user = ("cluster", "account", "tres"), ("cluster", "account", "user", "tres")
+        page = servers.Page(self.exporter.scrape())
+        accounts = page.totals("slurmdbd_account_usage_tres_seconds", (*by_account, "period"))
+        users = page.totals("slurmdbd_user_usage_tres_seconds", (*by_user, "period"))
+        begin, end = self.epoch // 3600 * 3600, int(time.time()) // 3600 * 3600 + 3600
+        span = [time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(instant)) for instant in (begin, end)]
+        self.slurm.sacctmgr("rollup", *span)
+        judged: dict[bool, Totals] = {True: {}, False: {}}
+        for cluster, account, login, tres, used in self.slurm.sreport(
+            "-t", "Seconds", "-T", "ALL", "cluster", "AccountUtilizationByUser", f"start={span[0]}", f"end={span[1]}",
+            f"clusters={','.join(CLUSTERS)}", "format=Cluster,Account,Login,TresName,Used",
+        ):  # fmt: skip
+            amount = int(used) * (2**20 if tres == "mem" else 1)
+            judged[bool(login)][(cluster, account, login, tres) if login else (cluster, account, tres)] = amount
+        for kind, totals, with_login in (("account", accounts, False), ("user", users, True)):
+            # A job's joules are counted again in each hour that is rolled up again.
+            actual = {key[:-1]: value for key, value in totals.items() if key[-1] == "year" and key[-2] != "energy"}
+            expected = {key: value for key, value in judged[with_login].items() if key[-1] != "energy"}
+            self.comparison.compare(f"usage per {kind}: sreport after the roll-up", expected, actual, lambda key: "", 20)
+
     def wait_for_poll(self, instant: int) -> None:
         """Waits until Prometheus has a page whose poll was after an instant."""
         metric = "slurmdbd_exporter_collector_last_success_timestamp_seconds"
-        names = "jobs|users|consumption|outcomes"
+        names = "jobs|users|consumption|outcomes|usage"
 
         def polled() -> bool:
             answer = self.prometheus.query(f'min({metric}{{collector=~"{names}"}})')
@@ -325,6 +347,7 @@ def run() -> Comparison:
         slurm = stack.enter_context(
             PrivateSlurm(database.port, password=database.passwords["slurm"], clusters=CLUSTERS)
         )
+        slurm.restart_slurmdbd()  # its first roll-up comes at start, now that the clusters have registered
         this = stack.enter_context(Run(folder, database, slurm))
         say("database, Slurm, exporter and Prometheus are up")
         middle = scenario.play(slurm)
@@ -333,6 +356,7 @@ def run() -> Comparison:
         this.at_an_earlier_instant(middle)
         say("the page of a quiet instant and of an earlier one is compared")
         this.at_the_end()
+        this.usage_is_what_sreport_will_say()
         say("all jobs are over and Prometheus is compared")
     say("all is stopped")
     return this.comparison
