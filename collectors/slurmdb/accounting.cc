@@ -166,7 +166,7 @@ void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
   if (!rollups.Has(UsageKind::kAssociation)) {
     throw DatabaseError(Reason::kSchema, name + "_assoc_usage_…_table: not there, or not granted");
   }
-  JobReader jobs(db_, schema_, name);
+  JobReader jobs(db_, schema_, name, Rule::kRollUp);
   if (cluster.rollups == nullptr) {
     cluster.rollups =
         std::make_unique<UsageBook>(UsageOptions{options_.calendar, options_.ledger.recount_interval});

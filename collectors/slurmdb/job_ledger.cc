@@ -245,6 +245,7 @@ JobLedger::Bucket& JobLedger::BucketAt(std::int64_t time, Reading& reading) cons
 namespace {
 
 void Count(JobTotals& totals, const TresCounts& tres_alloc, std::int64_t seconds) {
+  totals.tres_seconds.Expect(tres_alloc.size());
   for (const TresCount& tres : tres_alloc) {
     if (tres.id == kTresEnergy) continue;
     totals.tres_seconds.Add(tres.id, Uint128{tres.count} * static_cast<std::uint64_t>(seconds));

@@ -106,6 +106,10 @@ struct JobGroup {
 class TresSums {
  public:
   void Add(std::uint32_t id, Uint128 amount);
+  // Before the first of so many different ids: growing step by step costs more than all else of a start.
+  void Expect(std::size_t ids) {
+    if (entries_.capacity() == 0) entries_.reserve(ids);
+  }
   void Add(const TresSums& other);
   const std::vector<std::pair<std::uint32_t, Uint128>>& entries() const { return entries_; }
   bool operator==(const TresSums&) const = default;
@@ -118,8 +122,9 @@ class TresSums {
 struct JobTotals {
   TresSums tres_seconds;      // Slurm's units × seconds; energy is not in here
   Uint128 energy_joules = 0;  // of ended jobs
-  std::uint64_t started = 0;
-  std::array<std::uint64_t, kJobStates> ended{};
+  // 32 bits: there is one of these for each group and bucket, and jobs are counted, not seconds.
+  std::uint32_t started = 0;
+  std::array<std::uint32_t, kJobStates> ended{};
 
   void Add(const JobTotals& other);
   bool operator==(const JobTotals&) const = default;

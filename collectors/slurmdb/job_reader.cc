@@ -23,14 +23,15 @@ std::string_view Repaired(std::string_view text, std::string& buffer) {
 
 }  // namespace
 
-JobReader::JobReader(Connection& db, const Schema& schema, const std::string& cluster)
+JobReader::JobReader(Connection& db, const Schema& schema, const std::string& cluster, Rule rule)
     : db_(db),
       jobs_(ClusterTable(cluster, "job_table")),
       suspends_(ClusterTable(cluster, "suspend_table")),
       last_ran_(ClusterTable(cluster, "last_ran_table")),
       name_(cluster + "_job_table"),
       has_timelimit_(schema.Has(name_, "timelimit")),
-      has_tres_req_(schema.Has(name_, "tres_req")) {}
+      has_tres_req_(schema.Has(name_, "tres_req")),
+      rule_(rule) {}
 
 std::vector<std::string> JobReader::Tables(const std::string& cluster) { return {cluster + "_job_table"}; }
 
@@ -43,14 +44,16 @@ std::vector<std::string> JobReader::MissingColumns() const {
 
 void JobReader::Read(const char* purpose, const std::string& index, const std::string& where,
                      const Sink& sink) {
+  const bool by_rollup = rule_ == Rule::kRollUp;
+  const std::string more = by_rollup ? std::string("id_wckey, id_resv")
+                                     : fmt::format("id_user, array_task_pending, account, `partition`{}{}",
+                                                   has_timelimit_ ? ", timelimit" : ", NULL",
+                                                   has_tres_req_ ? ", tres_req" : ", NULL");
   Result rows = db_.Query(
-      purpose,
-      fmt::format(
-          "SELECT job_db_inx, id_job, time_submit, id_assoc, id_qos, id_user, id_wckey, id_resv, state, "
-          "time_eligible, time_start, time_end, time_suspended, account, `partition`, tres_alloc, "
-          "array_task_pending{}{} FROM {} FORCE INDEX ({}) WHERE {}",
-          has_timelimit_ ? ", timelimit" : ", NULL", has_tres_req_ ? ", tres_req" : ", NULL", jobs_, index,
-          where));
+      purpose, fmt::format("SELECT job_db_inx, id_job, time_submit, id_assoc, id_qos, state, time_eligible, "
+                           "time_start, time_end, time_suspended, tres_alloc, {} FROM {} FORCE INDEX ({}) "
+                           "WHERE {}",
+                           more, jobs_, index, where));
   std::string account;
   std::string partition;
   while (rows.Next()) {
@@ -59,20 +62,23 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
     row.key = {rows[1].AsU32(), rows[2].AsU64()};
     row.id_assoc = rows[3].AsU32Or(0);
     row.id_qos = rows[4].AsU32Or(0);
-    row.id_user = rows[5].AsU32Or(0);
-    row.id_wckey = rows[6].AsU32Or(0);
-    row.id_resv = rows[7].AsU32Or(0);
-    row.state = rows[8].AsU64();
-    row.time_eligible = rows[9].AsU64Or(0);
-    row.time_start = rows[10].AsU64Or(0);
-    row.time_end = rows[11].AsU64Or(0);
-    row.time_suspended = rows[12].AsU64Or(0);
-    row.account = Repaired(rows[13].raw(), account);
-    row.partition = Repaired(rows[14].raw(), partition);
-    row.tres_alloc = rows[15].raw();
-    row.array_task_pending = rows[16].AsU32Or(0);
-    if (has_timelimit_) row.timelimit = rows[17].AsU64Or(kNoVal);
-    if (has_tres_req_) row.tres_req = rows[18].raw();
+    row.state = rows[5].AsU64();
+    row.time_eligible = rows[6].AsU64Or(0);
+    row.time_start = rows[7].AsU64Or(0);
+    row.time_end = rows[8].AsU64Or(0);
+    row.time_suspended = rows[9].AsU64Or(0);
+    row.tres_alloc = rows[10].raw();
+    if (by_rollup) {
+      row.id_wckey = rows[11].AsU32Or(0);
+      row.id_resv = rows[12].AsU32Or(0);
+    } else {
+      row.id_user = rows[11].AsU32Or(0);
+      row.array_task_pending = rows[12].AsU32Or(0);
+      row.account = Repaired(rows[13].raw(), account);
+      row.partition = Repaired(rows[14].raw(), partition);
+      if (has_timelimit_) row.timelimit = rows[15].AsU64Or(kNoVal);
+      if (has_tres_req_) row.tres_req = rows[16].raw();
+    }
     sink(row);
   }
 }

@@ -13,8 +13,8 @@ class Schema;
 
 class JobReader : public JobSource {
  public:
-  // `db` and `schema` are kept by reference.
-  JobReader(Connection& db, const Schema& schema, const std::string& cluster);
+  // `db` and `schema` are kept by reference. Columns that the ledger's rule does not use are not read.
+  JobReader(Connection& db, const Schema& schema, const std::string& cluster, Rule rule = Rule::kRealTime);
 
   // The tables it reads, unquoted, for Schema::Probe.
   static std::vector<std::string> Tables(const std::string& cluster);
@@ -39,6 +39,7 @@ class JobReader : public JobSource {
   std::string name_;  // job_table, unquoted
   bool has_timelimit_;
   bool has_tres_req_;
+  Rule rule_;
 };
 
 }  // namespace slurmdb

@@ -1,6 +1,6 @@
 """Measures, prints a table in Markdown, and ends with 0 if everything could be measured, whatever came out.
 
-python3 -m tests.bench --programs FOLDER --exporter FILE [--quick] [--json FILE] [--only polls,cold_start,scrapes,rendering]
+python3 -m tests.bench --programs FOLDER --exporter FILE [--quick] [--json FILE] [--only polls,cold_start,usage,scrapes,rendering]
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cold_start, polls, rendering, scrapes
+from tests.bench import cold_start, polls, rendering, scrapes, usage
 from tests.bench.database import SERVER_OPTIONS, JobDatabase, Size
 from tests.bench.report import Row, machine, table
 from tests.support.mariadb import PrivateMariaDB
 
-STEPS = ("polls", "cold_start", "scrapes", "rendering")
+STEPS = ("polls", "cold_start", "usage", "scrapes", "rendering")
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,12 @@ class Scale:
     starts: int
     series: int
     rounds: int
+    associations: int
+    every: int  # an association is used in one hour of so many
 
 
-FULL = Scale(Size(200_000, 5000), Size(2_000_000, 5000), polls=20, starts=5, series=100_000, rounds=16)
-QUICK = Scale(Size(40_000, 1000), Size(120_000, 1000), polls=3, starts=1, series=5000, rounds=2)
+FULL = Scale(Size(200_000, 5000), Size(2_000_000, 5000), polls=20, starts=5, series=100_000, rounds=16, associations=5000, every=100)
+QUICK = Scale(Size(40_000, 1000), Size(120_000, 1000), polls=3, starts=1, series=5000, rounds=2, associations=200, every=100)
 
 
 def main() -> int:
@@ -74,6 +76,9 @@ def main() -> int:
                 take("polls", polls.measure(options.exporter, small, large, scale.polls, folder))
             if "cold_start" in steps:
                 take("cold_start", cold_start.measure(options.exporter, large, scale.starts))
+    if "usage" in steps:
+        with PrivateMariaDB(options=SERVER_OPTIONS) as server:
+            take("usage", usage.measure(options.exporter, server, scale.associations, scale.every))
     if "scrapes" in steps:
         take("scrapes", scrapes.measure(options.programs, scale.series, scale.rounds))
     if "rendering" in steps:
