@@ -22,7 +22,7 @@ using Amounts = std::array<std::uint64_t, kUsageWindows>;
 class UsageFamilies {
  public:
   // `sparse`: series of 0 are left out.
-  UsageFamilies(const std::string& what, const std::string& help, std::vector<std::string> labels,
+  UsageFamilies(const std::string& what, const std::string& help, const std::vector<std::string>& labels,
                 bool sparse)
       : total_(
             "slurmdbd_" + what + "_usage_tres_seconds",
@@ -46,8 +46,9 @@ class UsageFamilies {
 
   // Moves what was added to the page of one cluster.
   void Flush(const slurmdb::UsageSummary& summary) {
-    for (auto& [values, sum] : sums_) {
-      std::vector<std::string> with_period = values;
+    for (const auto& entry : sums_) {
+      const Sum& sum = entry.second;
+      std::vector<std::string> with_period = entry.first;
       with_period.emplace_back();
       for (std::size_t w = 0; w < kUsageWindows; ++w) {
         with_period.back() = summary.windows()[w].name;
