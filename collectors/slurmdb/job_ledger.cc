@@ -182,12 +182,18 @@ std::size_t JobLedger::GroupOf(const JobRow& row) {
   const std::string_view account = by_hours ? std::string_view() : row.account;
   const std::string_view partition = by_hours ? std::string_view() : row.partition;
   const std::size_t hash = HashOf(account, partition, ids, 0);
+  const auto same = [&](const JobGroup& group) {
+    return SameIds(group, ids) && group.hour == 0 && group.partition == partition && group.account == account;
+  };
+  constexpr std::size_t kMet = 1 << 12;
+  if (met_.empty()) met_.resize(kMet);
+  std::uint32_t& met = met_[hash % kMet];
+  if (met < groups_.size() && same(groups_[met])) return met;
   const auto [first, last] = group_index_.equal_range(hash);
   for (auto at = first; at != last; ++at) {
-    const JobGroup& group = groups_[at->second];
-    if (SameIds(group, ids) && group.hour == 0 && group.partition == partition && group.account == account) {
-      return at->second;
-    }
+    if (!same(groups_[at->second])) continue;
+    met = static_cast<std::uint32_t>(at->second);
+    return at->second;
   }
   return AddGroup({ids.id_assoc, ids.id_qos, ids.id_user, std::string(account), std::string(partition),
                    ids.id_wckey, ids.id_resv, 0},
@@ -236,9 +242,15 @@ LiveJob JobLedger::JobOf(const JobRow& row) {
 }
 
 JobLedger::Bucket& JobLedger::BucketAt(std::int64_t time, Reading& reading) const {
+  if (reading.last != nullptr && time >= reading.last_start &&
+      time < reading.last_start + reading.last->width) {
+    return *reading.last;
+  }
   const Cell cell = CellOf(time, reading.now, options_.wide_window);
   Bucket& bucket = reading.buckets[cell.start];
   bucket.width = cell.width;
+  reading.last_start = cell.start;
+  reading.last = &bucket;
   return bucket;
 }
 
@@ -356,7 +368,9 @@ void JobLedger::Finish(JobSource& source, Reading& reading) {
 }
 
 void JobLedger::Recount(JobSource& source, const Moment& moment) {
-  Reading reading{moment.now, moment.as_of, {}, {}, {}};
+  Reading reading;
+  reading.now = moment.now;
+  reading.as_of = moment.as_of;
   // What marks the beginning comes first: whatever happens during the long reading is then noticed by Update.
   const std::optional<std::int64_t> last_rollup = source.LastHourlyRollup();
   const std::uint64_t max_db_inx = source.MaxDbInx();
@@ -408,7 +422,9 @@ void JobLedger::ReadBucket(JobSource& source, std::int64_t time, Reading& readin
 }
 
 void JobLedger::Update(JobSource& source, const Moment& moment) {
-  Reading reading{moment.now, moment.as_of, {}, {}, {}};
+  Reading reading;
+  reading.now = moment.now;
+  reading.as_of = moment.as_of;
   Coalesce(moment.now);
 
   std::optional<std::int64_t> reroll_from = reroll_from_;

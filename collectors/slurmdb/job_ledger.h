@@ -193,6 +193,9 @@ class JobLedger {
     Buckets buckets;
     std::vector<LiveJob> live;
     std::vector<LiveJob> held;  // ended, but waiting for their suspensions to be read
+    // The bucket of the last row: rows come by their end.
+    std::int64_t last_start = 0;
+    Bucket* last = nullptr;
   };
 
   std::size_t GroupOf(const JobRow& row);
@@ -215,7 +218,9 @@ class JobLedger {
   Moment moment_;
   std::vector<JobGroup> groups_;
   std::unordered_multimap<std::size_t, std::size_t> group_index_;  // hash of a group -> its index
-  std::vector<std::size_t> whole_;                                 // by group: the one with hour 0
+  std::vector<std::uint32_t>
+      met_;  // by the hash's last bits: the group found last, which is likely to come again
+  std::vector<std::size_t> whole_;  // by group: the one with hour 0
   Buckets buckets_;
   std::vector<LiveJob> live_;
   std::vector<JobTotals> totals_;
