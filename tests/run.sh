@@ -52,7 +52,7 @@ step() {
     return 0
   elif ((status == 0)); then
     ((passed += 1))
-    [[ $name != @(e2e|usage|faults|demo|storm|kills|storms|1000kills|faults2|bench) ]] || tail -n 80 "$logs/$name.log" # their tables are worth seeing
+    [[ $name != @(e2e|usage|zones|faults|demo|storm|kills|storms|1000kills|faults2|bench) ]] || tail -n 80 "$logs/$name.log" # their tables are worth seeing
     grep -hE '^SKIPPED|\[ *SKIPPED' "$logs/$name.log" | tail -n 10
     summary+=("$(printf '%-12s passed %4d s' "$name" $((SECONDS - begin)))")
   else
@@ -136,7 +136,7 @@ step integration "against a private MariaDB, with the sanitized exporter" integr
 step storm "random histories of the job ledger on a private MariaDB" "$python" -m tests.storm.ledger_storm
 step kills "the exporter killed at random moments while the database changes" "$python" -m tests.storm.kills --kills 25
 step e2e "against a real Slurm, judged by sacct" end_to_end
-step usage "roll-ups of a real slurmdbd, judged by sreport" sreport_judges
+step usage "roll-ups of a real slurmdbd, judged by sreport" sreport_judges America/New_York
 step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
 step demo "install, and deploy/demo.sh --check" installed
 if ((long || list)); then
@@ -144,6 +144,7 @@ if ((long || list)); then
     env SLURMDBD_TEST_HISTORIES=20000 build/release/tests/unit/collectors/slurmdb/slurmdb_test --gtest_filter='*History*'
   step storms "10,000 histories on a private MariaDB" "$python" -m tests.storm.ledger_storm --long
   step 1000kills "1,000 kills" "$python" -m tests.storm.kills --kills 1000
+  step zones "the same in other time zones" sreport_judges UTC Asia/Kolkata
   step faults2 "the same for two minutes" "$python" -m tests.storm.faults --long
   step bench "benchmarks against their alternatives" tests/bench/run.sh
 fi
