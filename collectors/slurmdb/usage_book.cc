@@ -124,6 +124,15 @@ void UsageBook::Update(UsageSource& source, const Moment& moment) {
         from = std::max(from, keep[l]);
         change.replaced_from = from;
       }
+      if (kind == UsageKind::kQos && changed_after) {
+        // A row of ours is a sum over associations, of which some have changed: from there on all are read.
+        std::int64_t oldest = kNothing;
+        source.Read(kind, level, from, changed_after,
+                    [&](const UsageRow& row) { oldest = std::min(oldest, row.time_start); });
+        if (oldest == kNothing) continue;
+        from = change.replaced_from = oldest;
+        changed_after.reset();
+      }
       source.Read(kind, level, from, changed_after, [&](const UsageRow& row) {
         change.rows[row.time_start][{row.id, row.tres}] += row.seconds;
       });
