@@ -233,6 +233,13 @@ LiveJob JobLedger::JobOf(const JobRow& row) {
   job.time_end = row.time_end;
   job.time_suspended = row.time_suspended;
   job.ran = options_.rule == Rule::kRollUp ? IsRolledUp(row) : Ran(row, job.state);
+  // A roll-up passes over hours that end before the row became eligible: the row that goes on after a resize
+  // has the start of the one before.
+  if (const std::int64_t eligible = Signed(row.time_eligible);
+      options_.rule == Rule::kRollUp && job.ran && eligible > options_.epoch) {
+    const std::int64_t hour = eligible - (eligible - options_.epoch) % kHour;
+    job.time_start = std::max(job.time_start, static_cast<std::uint64_t>(hour));
+  }
   ParseTres(row.tres_alloc, job.tres_alloc);
   if (row.tres_req) job.tres_req = ParseTres(*row.tres_req);
   job.tasks = std::max<std::uint64_t>(1, row.array_task_pending);
