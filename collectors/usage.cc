@@ -1,8 +1,6 @@
 #include "collectors/usage.h"
 
-#include <array>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "collectors/families.h"
@@ -16,7 +14,6 @@ using slurmdb::ClusterView;
 using slurmdb::kUsageWindows;
 using slurmdb::UsageKind;
 using slurmdb::UsageLine;
-using Amounts = std::array<std::uint64_t, kUsageWindows>;
 
 // One amount twice: as slurmdbd has rolled it up, and with what came since.
 class UsageFamilies {

@@ -211,7 +211,7 @@ void Accounting::UpdateAssociations(const std::string& name, Cluster& cluster,
   const bool due = moment_.now - cluster.associations_read_at >= options_.ledger.wide_interval ||
                    newest_transaction_ != cluster.associations_newest_transaction;
   if (!due && std::none_of(used.begin(), used.end(), unknown)) return;
-  cluster.associations = AssociationTree(ReadAssociations(db_, schema_, name, 0));
+  cluster.associations = AssociationTree(ReadAssociations(db_, schema_, name));
   if (schema_.Has(name + "_wckey_table", "wckey_name")) cluster.wckeys = ReadWckeys(db_, name);
   cluster.associations_read_at = moment_.now;
   cluster.associations_newest_transaction = newest_transaction_;

@@ -7,9 +7,7 @@
 
 namespace slurmdb {
 
-AssociationTree::AssociationTree(std::vector<AssociationRow> rows) { Put(std::move(rows)); }
-
-void AssociationTree::Put(std::vector<AssociationRow> rows) {
+AssociationTree::AssociationTree(std::vector<AssociationRow> rows) {
   for (AssociationRow& row : rows) {
     if (row.user.empty()) accounts_[LowerCase(row.account)] = row.id;
     const std::uint32_t id = row.id;

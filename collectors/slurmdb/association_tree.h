@@ -38,8 +38,6 @@ class AssociationTree {
 
   // By id.
   const std::map<std::uint32_t, AssociationRow>& rows() const { return rows_; }
-  // Adds or replaces rows.
-  void Put(std::vector<AssociationRow> rows);
 
  private:
   std::map<std::uint32_t, AssociationRow> rows_;

@@ -142,84 +142,64 @@ bool JobLedger::NeedsRecount(const Moment& moment) const {
   return reroll_from_ && *reroll_from_ < moment.now - options_.wide_window && age >= options_.wide_interval;
 }
 
-namespace {
-
-std::size_t Mix(std::size_t seed, std::size_t value) {
-  return seed ^ (value + 0x9e3779b97f4a7c15ULL + (seed << 6) + (seed >> 2));
-}
-
-// Of a group, given as its parts so that no text is copied for a look-up.
-std::size_t HashOf(std::string_view account, std::string_view partition, const auto& ids, std::int64_t hour) {
-  std::size_t hash = std::hash<std::string_view>{}(partition);
-  hash = Mix(hash, std::hash<std::string_view>{}(account));
-  hash = Mix(hash, ids.id_assoc);
-  hash = Mix(hash, ids.id_qos);
-  hash = Mix(hash, ids.id_user);
-  hash = Mix(hash, ids.id_wckey);
-  hash = Mix(hash, ids.id_resv);
-  return Mix(hash, static_cast<std::size_t>(hour));
-}
-
-bool SameIds(const auto& a, const auto& b) {
-  return a.id_assoc == b.id_assoc && a.id_qos == b.id_qos && a.id_user == b.id_user &&
-         a.id_wckey == b.id_wckey && a.id_resv == b.id_resv;
-}
-
-struct GroupIds {
+// A group whose texts are only looked at, so that none is copied for a look-up.
+struct JobLedger::GroupKey {
   std::uint32_t id_assoc;
   std::uint32_t id_qos;
   std::uint32_t id_user;
   std::uint32_t id_wckey;
-  std::uint32_t id_resv;
+  std::string_view account;
+  std::string_view partition;
+  std::int64_t hour;
+
+  std::size_t Hash() const {
+    std::size_t hash = std::hash<std::string_view>{}(partition);
+    for (const std::size_t part :
+         {std::hash<std::string_view>{}(account), std::size_t{id_assoc}, std::size_t{id_qos},
+          std::size_t{id_user}, std::size_t{id_wckey}, static_cast<std::size_t>(hour)}) {
+      hash ^= part + 0x9e3779b97f4a7c15ULL + (hash << 6) + (hash >> 2);
+    }
+    return hash;
+  }
+  bool Names(const JobGroup& group) const {
+    return group.id_assoc == id_assoc && group.id_qos == id_qos && group.id_user == id_user &&
+           group.id_wckey == id_wckey && group.hour == hour && group.partition == partition &&
+           group.account == account;
+  }
 };
 
-}  // namespace
-
 std::size_t JobLedger::GroupOf(const JobRow& row) {
-  const bool by_hours = options_.rule == Rule::kRollUp;
-  const GroupIds ids = by_hours ? GroupIds{row.id_assoc, row.id_qos, 0, row.id_wckey, row.id_resv}
-                                : GroupIds{row.id_assoc, row.id_qos, row.id_user, 0, 0};
-  const std::string_view account = by_hours ? std::string_view() : row.account;
-  const std::string_view partition = by_hours ? std::string_view() : row.partition;
-  const std::size_t hash = HashOf(account, partition, ids, 0);
-  const auto same = [&](const JobGroup& group) {
-    return SameIds(group, ids) && group.hour == 0 && group.partition == partition && group.account == account;
-  };
-  constexpr std::size_t kMet = 1 << 12;
-  if (met_.empty()) met_.resize(kMet);
-  std::uint32_t& met = met_[hash % kMet];
-  if (met < groups_.size() && same(groups_[met])) return met;
-  const auto [first, last] = group_index_.equal_range(hash);
-  for (auto at = first; at != last; ++at) {
-    if (!same(groups_[at->second])) continue;
-    met = static_cast<std::uint32_t>(at->second);
-    return at->second;
-  }
-  return AddGroup({ids.id_assoc, ids.id_qos, ids.id_user, std::string(account), std::string(partition),
-                   ids.id_wckey, ids.id_resv, 0},
-                  hash);
+  if (options_.rule == Rule::kRollUp) return IndexOf({row.id_assoc, row.id_qos, 0, row.id_wckey, "", "", 0});
+  return IndexOf({row.id_assoc, row.id_qos, row.id_user, 0, row.account, row.partition, 0});
 }
 
 std::size_t JobLedger::HourOf(std::size_t group, std::int64_t hour) {
-  const std::size_t hash = HashOf("", "", groups_[group], hour);
-  const auto [first, last] = group_index_.equal_range(hash);
-  for (auto at = first; at != last; ++at) {
-    const JobGroup& known = groups_[at->second];
-    if (known.hour == hour && SameIds(known, groups_[group])) return at->second;
-  }
-  JobGroup of_hour = groups_[group];
-  of_hour.hour = hour;
-  const std::size_t index = AddGroup(std::move(of_hour), hash);
+  const JobGroup& whole = groups_[group];
+  const std::size_t index = IndexOf({whole.id_assoc, whole.id_qos, 0, whole.id_wckey, "", "", hour});
   whole_[index] = group;
   return index;
 }
 
-std::size_t JobLedger::AddGroup(JobGroup group, std::size_t hash) {
-  groups_.push_back(std::move(group));
-  whole_.push_back(groups_.size() - 1);
-  group_index_.emplace(hash, groups_.size() - 1);
+std::size_t JobLedger::IndexOf(const GroupKey& key) {
+  constexpr std::size_t kMet = 1 << 12;
+  if (met_.empty()) met_.resize(kMet);
+  const std::size_t hash = key.Hash();
+  std::uint32_t& met = met_[hash % kMet];
+  if (met < groups_.size() && key.Names(groups_[met])) return met;
+  const auto [first, last] = group_index_.equal_range(hash);
+  const auto at =
+      std::find_if(first, last, [&](const auto& entry) { return key.Names(groups_[entry.second]); });
+  if (at != last) {
+    met = static_cast<std::uint32_t>(at->second);
+    return at->second;
+  }
+  const std::size_t index = groups_.size();
+  groups_.push_back({key.id_assoc, key.id_qos, key.id_user, std::string(key.account),
+                     std::string(key.partition), key.id_wckey, key.hour});
+  whole_.push_back(index);
+  group_index_.emplace(hash, index);
   totals_.resize(groups_.size());  // so that every group has totals even when this reading comes to nothing
-  return groups_.size() - 1;
+  return index;
 }
 
 LiveJob JobLedger::JobOf(const JobRow& row) {
@@ -305,10 +285,12 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
     return;
   }
   if (options_.rule == Rule::kRollUp) {
-    reading.held.push_back(JobOf(row));  // how much of a suspension lies in which hour is in suspend_table
-    if (row.time_suspended != 0) return;
-    Settle(reading.held.back(), reading);
-    reading.held.pop_back();
+    LiveJob job = JobOf(row);
+    if (row.time_suspended == 0) {
+      Settle(job, reading);
+    } else {  // how much of it lies in which hour is in suspend_table
+      reading.held.push_back(std::move(job));
+    }
     return;
   }
   const std::int64_t start = Signed(row.time_start);

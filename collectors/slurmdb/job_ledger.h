@@ -96,7 +96,6 @@ struct JobGroup {
   std::string partition;
   // By kRollUp only.
   std::uint32_t id_wckey = 0;
-  std::uint32_t id_resv = 0;
   std::int64_t hour = 0;  // start of the hour it ran in; 0 while it is open
 
   bool operator==(const JobGroup&) const = default;
@@ -201,7 +200,8 @@ class JobLedger {
   std::size_t GroupOf(const JobRow& row);
   // The group's share of one hour.
   std::size_t HourOf(std::size_t group, std::int64_t hour);
-  std::size_t AddGroup(JobGroup group, std::size_t hash);
+  struct GroupKey;
+  std::size_t IndexOf(const GroupKey& key);
   // Puts an ended job into its bucket, its suspensions known.
   void Settle(const LiveJob& job, Reading& reading);
   LiveJob JobOf(const JobRow& row);

@@ -45,7 +45,7 @@ std::vector<std::string> JobReader::MissingColumns() const {
 void JobReader::Read(const char* purpose, const std::string& index, const std::string& where,
                      const Sink& sink) {
   const bool by_rollup = rule_ == Rule::kRollUp;
-  const std::string more = by_rollup ? std::string("id_wckey, id_resv")
+  const std::string more = by_rollup ? std::string("id_wckey")
                                      : fmt::format("id_user, array_task_pending, account, `partition`{}{}",
                                                    has_timelimit_ ? ", timelimit" : ", NULL",
                                                    has_tres_req_ ? ", tres_req" : ", NULL");
@@ -70,7 +70,6 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
     row.tres_alloc = rows[10].raw();
     if (by_rollup) {
       row.id_wckey = rows[11].AsU32Or(0);
-      row.id_resv = rows[12].AsU32Or(0);
     } else {
       row.id_user = rows[11].AsU32Or(0);
       row.array_task_pending = rows[12].AsU32Or(0);

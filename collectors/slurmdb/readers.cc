@@ -41,16 +41,14 @@ std::map<std::uint32_t, std::string> ReadQosNames(Connection& db) {
   return names;
 }
 
-std::vector<AssociationRow> ReadAssociations(Connection& db, const Schema& schema, std::string_view cluster,
-                                             std::uint32_t after) {
+std::vector<AssociationRow> ReadAssociations(Connection& db, const Schema& schema, std::string_view cluster) {
   const std::string table = fmt::format("{}_assoc_table", cluster);
   std::vector<AssociationRow> associations;
-  // PRIMARY (id_assoc).
-  Result rows = db.Query(
-      "associations",
-      fmt::format("SELECT id_assoc, acct, user, `partition`, {}, {}, deleted FROM {} WHERE id_assoc > {}",
-                  schema.Has(table, "parent_acct") ? "parent_acct" : "''",
-                  schema.Has(table, "id_parent") ? "id_parent" : "0", QuoteName(table), after));
+  // A whole scan: a row an association.
+  Result rows = db.Query("associations",
+                         fmt::format("SELECT id_assoc, acct, user, `partition`, {}, {}, deleted FROM {}",
+                                     schema.Has(table, "parent_acct") ? "parent_acct" : "''",
+                                     schema.Has(table, "id_parent") ? "id_parent" : "0", QuoteName(table)));
   while (rows.Next()) {
     associations.push_back({rows[0].AsU32(), rows[1].Text(), rows[2].Text(), rows[3].Text(), rows[4].Text(),
                             rows[5].AsU32Or(0), rows[6].AsU64Or(0) != 0});

@@ -27,9 +27,8 @@ std::vector<std::string> ReadClusters(Connection& db);
 TresCatalog ReadTres(Connection& db);
 // QOS names by id, deleted ones included: old jobs still refer to them.
 std::map<std::uint32_t, std::string> ReadQosNames(Connection& db);
-// Associations of a cluster with an id above `after`, deleted ones included.
-std::vector<AssociationRow> ReadAssociations(Connection& db, const Schema& schema, std::string_view cluster,
-                                             std::uint32_t after);
+// Deleted ones included.
+std::vector<AssociationRow> ReadAssociations(Connection& db, const Schema& schema, std::string_view cluster);
 // By id, deleted ones included.
 std::map<std::uint32_t, WckeyRow> ReadWckeys(Connection& db, std::string_view cluster);
 // Accounts and coordinators that are not deleted.

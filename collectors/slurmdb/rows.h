@@ -25,7 +25,6 @@ struct JobRow {
   std::uint32_t id_qos = 0;
   std::uint32_t id_user = 0;
   std::uint32_t id_wckey = 0;
-  std::uint32_t id_resv = 0;
   std::uint64_t state = 0;
   std::uint64_t time_eligible = 0;
   std::uint64_t time_start = 0;
@@ -74,16 +73,6 @@ struct AccountRow {
 struct CoordinatorRow {
   std::string account;
   std::string user;
-};
-
-// A row of a reservation's history (resv_table): several rows a reservation, one after each edit.
-struct ReservationRow {
-  std::uint32_t id = 0;
-  std::uint64_t flags = 0;
-  std::string associations;  // ids, ",5,7"
-  std::string tres;
-  std::int64_t time_start = 0;
-  std::int64_t time_end = 0;
 };
 
 }  // namespace slurmdb

@@ -116,8 +116,6 @@ class Run {
     for (std::size_t c = 0; c < static_cast<std::size_t>(set_.clusters); ++c) {
       schema_.Add(fmt::format("{}_job_table", kClusters[c]), "timelimit");
       schema_.Add(fmt::format("{}_job_table", kClusters[c]), "tres_req");
-      for (std::uint32_t id : {1U, 2U})
-        associations_.Put({{id, id == 1 ? "phys" : "bio", id == 1 ? "ann" : "bob", "", "", 0, false}});
     }
     for (const auto& [id, name] :
          {std::pair{1U, "cpu"}, {2U, "mem"}, {3U, "energy"}, {4U, "node"}, {5U, "billing"}})
@@ -534,7 +532,8 @@ class Run {
   slurmdb::Schema schema_;
   slurmdb::TresCatalog tres_;
   std::map<std::uint32_t, std::string> qos_ = {{1, "normal"}, {2, "long"}};
-  slurmdb::AssociationTree associations_;
+  slurmdb::AssociationTree associations_{
+      {{1, "phys", "ann", "", "", 0, false}, {2, "bio", "bob", "", "", 0, false}}};
   std::unique_ptr<exporter::HighWater> marks_;
   std::vector<Cluster> clusters_;
   // By series: the epoch it belongs to and its last value.

@@ -30,9 +30,9 @@ class Site {
     tres_.Add(2, "mem", "");
     tres_.Add(1001, "gres", "gpu");
     qos_ = {{1, "normal"}};
-    associations_.Put({{10, "physics", "", "", "root", 0, false},
-                       {11, "physics", "alice", "", "", 0, false},
-                       {12, "physics", "bob", "", "", 0, false}});
+    associations_ = slurmdb::AssociationTree({{10, "physics", "", "", "root", 0, false},
+                                              {11, "physics", "alice", "", "", 0, false},
+                                              {12, "physics", "bob", "", "", 0, false}});
   }
 
   // The page of one collector, a line a series, as of kEpoch + 1000.
