@@ -12,9 +12,6 @@ constexpr std::size_t kHours = 0;
 constexpr std::size_t kDays = 1;
 constexpr std::size_t kMonths = 2;
 
-constexpr UsageKind kKinds[] = {UsageKind::kAssociation, UsageKind::kWckey, UsageKind::kQos};
-constexpr UsageLevel kLevels[] = {UsageLevel::kHour, UsageLevel::kDay, UsageLevel::kMonth};
-
 }  // namespace
 
 UsageBook::UsageBook(UsageOptions options) : options_(std::move(options)) {}
@@ -46,11 +43,11 @@ ByLevel<std::int64_t> UsageBook::UntilOf(const UsageMarks& marks, std::int64_t a
 std::vector<UsageWitness> UsageBook::Witnesses() const {
   std::vector<UsageWitness> witnesses;
   const Kind& kind = kinds_[0];
-  for (const UsageLevel level : kLevels) {
+  for (const UsageLevel level : kAllUsageLevels) {
     const Bins& bins = kind.bins[static_cast<std::size_t>(level)];
     const auto add = [&](const auto& bin) {
       if (bin.second.empty()) return;
-      const auto& [id, tres] = kind.slots[bin.second.front().first];
+      const auto& [id, qos, tres] = kind.slots[bin.second.front().first];
       witnesses.push_back({level, id, tres, bin.first});
     };
     if (bins.empty()) continue;
@@ -60,8 +57,51 @@ std::vector<UsageWitness> UsageBook::Witnesses() const {
   return witnesses;
 }
 
-void UsageBook::Update(UsageSource& source, const Moment& moment) {
+std::int64_t UsageBook::Floor(UsageLevel level, std::int64_t time) const {
+  if (level == UsageLevel::kHour) return FloorHour(time);
+  return options_.calendar.PeriodStart(level == UsageLevel::kDay ? Period::kDay : Period::kMonth, time);
+}
+
+ByLevel<std::int64_t> UsageBook::KeepFrom(const ByLevel<std::int64_t>& until, std::int64_t as_of) const {
   const Calendar& calendar = options_.calendar;
+  const std::int64_t today = calendar.PeriodStart(Period::kDay, as_of);
+  const std::int64_t yesterday = calendar.PeriodStart(Period::kDay, today - 1);
+  const std::int64_t year = calendar.PeriodStart(Period::kYear, as_of);
+  ByLevel<std::int64_t> keep;
+  keep[kMonths] = calendar.PeriodStart(Period::kYear, year - 1);
+  // Finer rows from where the coarser ones end; never older than those, so that a roll-up that has never run
+  // or stood still for years costs nothing.
+  keep[kHours] = yesterday;
+  if (until[kDays] > keep[kMonths]) keep[kHours] = std::min(yesterday, until[kDays]);
+  keep[kDays] = calendar.PeriodStart(Period::kMonth, keep[kHours]);
+  if (until[kMonths] > keep[kMonths]) keep[kDays] = std::min(keep[kDays], until[kMonths]);
+  return keep;
+}
+
+void UsageBook::Store(const Change& change) {
+  Kind& kind = kinds_[static_cast<std::size_t>(change.kind)];
+  Bins& bins = kind.bins[static_cast<std::size_t>(change.level)];
+  bins.erase(bins.lower_bound(change.replaced_from), bins.end());
+  for (const auto& [start, rows] : change.rows) {
+    Rows added;
+    added.reserve(rows.size());
+    for (const auto& [key, seconds] : rows) {
+      const auto [at, is_new] = kind.index.try_emplace(key, static_cast<Slot>(kind.slots.size()));
+      if (is_new) kind.slots.push_back(key);
+      added.emplace_back(at->second, seconds);
+    }
+    std::sort(added.begin(), added.end());
+    Rows& old = bins[start];
+    Rows merged;
+    merged.reserve(old.size() + added.size());
+    // The first of two equals stays: the new one.
+    std::set_union(added.begin(), added.end(), old.begin(), old.end(), std::back_inserter(merged),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+    old = std::move(merged);
+  }
+}
+
+void UsageBook::Update(UsageSource& source, const Moment& moment) {
   const UsageMarks marks = source.ReadMarks(Witnesses());
   ByLevel<std::int64_t> until = UntilOf(marks, moment.as_of);
   const bool all = !marks_ || !marks.witnesses_there ||
@@ -72,17 +112,7 @@ void UsageBook::Update(UsageSource& source, const Moment& moment) {
       until[level] = std::max(until[level], std::min(until_[level], moment.as_of));
     }
   }
-  const std::int64_t today = calendar.PeriodStart(Period::kDay, moment.as_of);
-  const std::int64_t yesterday = calendar.PeriodStart(Period::kDay, today - 1);
-  const std::int64_t year = calendar.PeriodStart(Period::kYear, moment.as_of);
-  ByLevel<std::int64_t> keep;
-  keep[kMonths] = calendar.PeriodStart(Period::kYear, year - 1);
-  // Finer rows from where the coarser ones end; never older than those, so that a roll-up that has never run
-  // or stood still for years costs nothing.
-  keep[kHours] = yesterday;
-  if (until[kDays] > keep[kMonths]) keep[kHours] = std::min(yesterday, until[kDays]);
-  keep[kDays] = calendar.PeriodStart(Period::kMonth, keep[kHours]);
-  if (until[kMonths] > keep[kMonths]) keep[kDays] = std::min(keep[kDays], until[kMonths]);
+  const ByLevel<std::int64_t> keep = KeepFrom(until, moment.as_of);
 
   // Where rows are found by time alone, those of the last roll-up begin where last_ran had gone back to.
   std::int64_t lowest = lowest_last_ran_;
@@ -92,49 +122,30 @@ void UsageBook::Update(UsageSource& source, const Moment& moment) {
     moved = marks.last_ran != marks_->last_ran && (*marks.last_ran)[kHours] >= before;
     lowest = std::min(lowest, (*marks.last_ran)[kHours]);
   }
-  struct Change {
-    std::size_t kind;
-    std::size_t level;
-    std::int64_t replaced_from;  // older rows stay
-    std::map<std::int64_t, std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t>> rows;
-  };
   std::vector<Change> changes;
   std::array<bool, kUsageKinds> has{};
-  for (const UsageKind kind : kKinds) {
+  for (const UsageKind kind : kAllUsageKinds) {
     const auto k = static_cast<std::size_t>(kind);
     has[k] = source.Has(kind);
     if (!has[k]) continue;
-    for (const UsageLevel level : kLevels) {
+    for (const UsageLevel level : kAllUsageLevels) {
       const auto l = static_cast<std::size_t>(level);
-      constexpr std::int64_t kNothing = std::numeric_limits<std::int64_t>::max();
-      Change change{k, l, kNothing, {}};
+      const auto& changed = marks.changed[k][l];
+      Change change{kind, level, keep[l], {}};
       std::int64_t from = keep[l];
       std::optional<std::int64_t> changed_after;
-      const auto& changed = marks.changed[k][l];
-      if (all || keep[l] < keep_[l] || !has_[k]) {
-        change.replaced_from = from;
-      } else if (changed) {
-        changed_after = marks_->changed[k][l].value_or(0);
-        if (*changed == changed_after) continue;
-      } else {
-        if (!moved) continue;
-        from = l == kHours  ? FloorHour(lowest)
-               : l == kDays ? calendar.PeriodStart(Period::kDay, lowest)
-                            : calendar.PeriodStart(Period::kMonth, lowest);
-        from = std::max(from, keep[l]);
-        change.replaced_from = from;
-      }
-      if (kind == UsageKind::kQos && changed_after) {
-        // A row of ours is a sum over associations, of which some have changed: from there on all are read.
-        std::int64_t oldest = kNothing;
-        source.Read(kind, level, from, changed_after,
-                    [&](const UsageRow& row) { oldest = std::min(oldest, row.time_start); });
-        if (oldest == kNothing) continue;
-        from = change.replaced_from = oldest;
-        changed_after.reset();
+      if (!all && keep[l] >= keep_[l] && has_[k]) {
+        if (changed) {
+          changed_after = marks_->changed[k][l].value_or(0);
+          if (changed == changed_after) continue;
+          change.replaced_from = std::numeric_limits<std::int64_t>::max();
+        } else {
+          if (!moved) continue;
+          from = change.replaced_from = std::max(keep[l], Floor(level, lowest));
+        }
       }
       source.Read(kind, level, from, changed_after, [&](const UsageRow& row) {
-        change.rows[row.time_start][{row.id, row.tres}] += row.seconds;
+        change.rows[row.time_start][{row.id, row.qos, row.tres}] = row.seconds;
       });
       changes.push_back(std::move(change));
     }
@@ -142,28 +153,7 @@ void UsageBook::Update(UsageSource& source, const Moment& moment) {
 
   // Nothing below fails on account of the database: from here on the new book stands.
   if (all) kinds_ = {};
-  for (Change& change : changes) {
-    Kind& kind = kinds_[change.kind];
-    Bins& bins = kind.bins[change.level];
-    bins.erase(bins.lower_bound(change.replaced_from), bins.end());
-    for (const auto& [start, rows] : change.rows) {
-      Rows added;
-      added.reserve(rows.size());
-      for (const auto& [key, seconds] : rows) {
-        const auto [at, is_new] = kind.index.try_emplace(key, static_cast<Slot>(kind.slots.size()));
-        if (is_new) kind.slots.push_back(key);
-        added.emplace_back(at->second, seconds);
-      }
-      std::sort(added.begin(), added.end());
-      Rows& old = bins[start];
-      Rows merged;
-      merged.reserve(old.size() + added.size());
-      // The first of two equals stays: the new one.
-      std::set_union(added.begin(), added.end(), old.begin(), old.end(), std::back_inserter(merged),
-                     [](const auto& a, const auto& b) { return a.first < b.first; });
-      old = std::move(merged);
-    }
-  }
+  for (const Change& change : changes) Store(change);
   for (Kind& kind : kinds_) {
     for (std::size_t level = 0; level < kUsageLevels; ++level) {
       Bins& bins = kind.bins[level];
@@ -204,7 +194,9 @@ UsageSums UsageBook::RolledUp(UsageKind of, std::int64_t from, std::int64_t to) 
   add(kHours, std::max(days_from, days_to), std::min(to, until_[kHours]));
   UsageSums all;
   for (Slot slot = 0; slot < sums.size(); ++slot) {
-    if (sums[slot] != 0) all.emplace(kind.slots[slot], sums[slot]);
+    if (sums[slot] == 0) continue;
+    const auto& [id, qos, tres] = kind.slots[slot];
+    all[{of == UsageKind::kQos ? qos : id, tres}] += sums[slot];
   }
   return all;
 }

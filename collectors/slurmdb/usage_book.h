@@ -28,17 +28,20 @@
 namespace slurmdb {
 
 enum class UsageKind { kAssociation, kWckey, kQos };
-inline constexpr std::size_t kUsageKinds = 3;
+inline constexpr std::array kAllUsageKinds = {UsageKind::kAssociation, UsageKind::kWckey, UsageKind::kQos};
+inline constexpr std::size_t kUsageKinds = kAllUsageKinds.size();
 enum class UsageLevel { kHour, kDay, kMonth };
-inline constexpr std::size_t kUsageLevels = 3;
+inline constexpr std::array kAllUsageLevels = {UsageLevel::kHour, UsageLevel::kDay, UsageLevel::kMonth};
+inline constexpr std::size_t kUsageLevels = kAllUsageLevels.size();
 
 // By level.
 template <typename T>
 using ByLevel = std::array<T, kUsageLevels>;
 
-// A row of a usage table; of the QOS tables the sum over all associations.
+// A row of a usage table. Which one say the first three and time_start.
 struct UsageRow {
-  std::uint32_t id = 0;  // association, wckey or QOS
+  std::uint32_t id = 0;   // association or wckey; a QOS has a row for each association that used it
+  std::uint32_t qos = 0;  // of the QOS tables only
   std::uint32_t tres = 0;
   std::int64_t time_start = 0;
   std::uint64_t seconds = 0;  // TRES-seconds in Slurm's units; joules for energy
@@ -61,8 +64,6 @@ struct UsageMarks {
   // The newest mod_time by kind and level; none where it is not indexed.
   std::array<ByLevel<std::optional<std::int64_t>>, kUsageKinds> changed;
   bool witnesses_there = true;
-
-  bool operator==(const UsageMarks&) const = default;
 };
 
 // Where the rows come from: one cluster's tables. Implementations throw DatabaseError.
@@ -83,7 +84,7 @@ struct UsageOptions {
   std::int64_t recount_interval = 86400;
 };
 
-// Sums by id and TRES, sorted. Modulo 2^64, as Slurm's own sums are.
+// Sums by id (association, wckey or QOS) and TRES, sorted. Modulo 2^64, as Slurm's own sums are.
 using UsageSums = std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t>;
 
 class UsageBook {
@@ -108,19 +109,32 @@ class UsageBook {
   std::uint64_t revision() const { return revision_; }
 
  private:
-  using Slot = std::uint32_t;                                // index into slots_
+  using RowKey = std::array<std::uint32_t, 3>;               // id, QOS, TRES
+  using Slot = std::uint32_t;                                // index into Kind::slots
   using Rows = std::vector<std::pair<Slot, std::uint64_t>>;  // by slot
   using Bins = std::map<std::int64_t, Rows>;                 // by time_start
   struct Kind {
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> slots;  // id, TRES
-    std::map<std::pair<std::uint32_t, std::uint32_t>, Slot> index;
+    std::vector<RowKey> slots;
+    std::map<RowKey, Slot> index;
     ByLevel<Bins> bins;
   };
   using Kinds = std::array<Kind, kUsageKinds>;
+  // Rows of one table on their way into the book. From `replaced_from` on they are all there are.
+  struct Change {
+    UsageKind kind;
+    UsageLevel level;
+    std::int64_t replaced_from;
+    std::map<std::int64_t, std::map<RowKey, std::uint64_t>> rows;  // by time_start
+  };
 
   ByLevel<std::int64_t> UntilOf(const UsageMarks& marks, std::int64_t as_of) const;
+  // From where rows of each level are needed when they have been rolled up `until` then.
+  ByLevel<std::int64_t> KeepFrom(const ByLevel<std::int64_t>& until, std::int64_t as_of) const;
   std::vector<UsageWitness> Witnesses() const;
   std::int64_t FloorHour(std::int64_t time) const;
+  // The start of the hour, day or month, whichever the level is.
+  std::int64_t Floor(UsageLevel level, std::int64_t time) const;
+  void Store(const Change& change);
 
   UsageOptions options_;
   Moment moment_;

@@ -19,8 +19,6 @@ constexpr std::size_t kRangesPerStatement = 1000;
 
 constexpr std::array<const char*, kUsageKinds> kKindNames = {"assoc_", "wckey_", "qos_"};
 constexpr std::array<const char*, kUsageLevels> kLevelNames = {"hour", "day", "month"};
-constexpr std::array kKinds = {UsageKind::kAssociation, UsageKind::kWckey, UsageKind::kQos};
-constexpr std::array kLevels = {UsageLevel::kHour, UsageLevel::kDay, UsageLevel::kMonth};
 
 std::string TableName(const std::string& cluster, const char* kind, UsageLevel level) {
   return fmt::format("{}_{}usage_{}_table", cluster, kind, kLevelNames[static_cast<std::size_t>(level)]);
@@ -34,7 +32,7 @@ UsageReader::UsageReader(Connection& db, const Schema& schema, const std::string
 std::vector<std::string> UsageReader::Tables(const std::string& cluster) {
   std::vector<std::string> tables;
   for (const char* kind : kKindNames) {
-    for (const UsageLevel level : kLevels) tables.push_back(TableName(cluster, kind, level));
+    for (const UsageLevel level : kAllUsageLevels) tables.push_back(TableName(cluster, kind, level));
   }
   return tables;
 }
@@ -44,7 +42,7 @@ std::string UsageReader::Name(UsageKind kind, UsageLevel level) const {
 }
 
 bool UsageReader::Has(UsageKind kind) const {
-  return std::all_of(kLevels.begin(), kLevels.end(),
+  return std::all_of(kAllUsageLevels.begin(), kAllUsageLevels.end(),
                      [&](UsageLevel level) { return schema_.Has(Name(kind, level), "alloc_secs"); });
 }
 
@@ -60,15 +58,15 @@ UsageMarks UsageReader::ReadMarks(const std::vector<UsageWitness>& witnesses) {
   }
   // Ends of indexes: PRIMARY (id_tres, time_start) and those on mod_time.
   std::string sql = "SELECT ";
-  for (const UsageLevel level : kLevels) {
+  for (const UsageLevel level : kAllUsageLevels) {
     sql += fmt::format("{}(SELECT MAX(time_start) FROM {} WHERE id_tres = {})",
                        level == UsageLevel::kHour ? "" : ", ", QuoteName(TableName(cluster_, "", level)),
                        kTresCpu);
   }
   std::vector<std::pair<std::size_t, std::size_t>> asked;
-  for (const UsageKind kind : kKinds) {
+  for (const UsageKind kind : kAllUsageKinds) {
     if (!Has(kind)) continue;
-    for (const UsageLevel level : kLevels) {
+    for (const UsageLevel level : kAllUsageLevels) {
       if (schema_.IndexOn(Name(kind, level), "mod_time").empty()) continue;
       sql += fmt::format(", (SELECT MAX(mod_time) FROM {})", QuoteName(Name(kind, level)));
       asked.emplace_back(static_cast<std::size_t>(kind), static_cast<std::size_t>(level));
@@ -93,12 +91,11 @@ UsageMarks UsageReader::ReadMarks(const std::vector<UsageWitness>& witnesses) {
 
 void UsageReader::Fetch(UsageKind kind, const std::string& purpose, const std::string& from_where,
                         const Sink& sink) {
-  // A QOS has a row for each association that used it.
-  const char* id = kind == UsageKind::kQos ? "id_alt" : "id";
-  Result rows =
-      db_.Query(purpose, fmt::format("SELECT {}, id_tres, time_start, alloc_secs FROM {}", id, from_where));
+  Result rows = db_.Query(purpose, fmt::format("SELECT id, {}, id_tres, time_start, alloc_secs FROM {}",
+                                               kind == UsageKind::kQos ? "id_alt" : "0", from_where));
   while (rows.Next()) {
-    sink({rows[0].AsU32(), rows[1].AsU32(), static_cast<std::int64_t>(rows[2].AsU64()), rows[3].AsU64Or(0)});
+    sink({rows[0].AsU32(), rows[1].AsU32(), rows[2].AsU32(), static_cast<std::int64_t>(rows[3].AsU64()),
+          rows[4].AsU64Or(0)});
   }
 }
 

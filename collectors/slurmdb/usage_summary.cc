@@ -6,8 +6,6 @@
 namespace slurmdb {
 namespace {
 
-constexpr UsageKind kKinds[] = {UsageKind::kAssociation, UsageKind::kWckey, UsageKind::kQos};
-
 std::uint32_t IdOf(const JobGroup& group, UsageKind kind) {
   switch (kind) {
     case UsageKind::kAssociation:
@@ -45,7 +43,7 @@ UsageWindows UsageWindowsAt(const Calendar& calendar, std::int64_t time) {
 UsageSummary::UsageSummary(Calendar calendar) : calendar_(std::move(calendar)) {}
 
 void UsageSummary::SumRollups(const UsageBook& book) {
-  for (const UsageKind kind : kKinds) {
+  for (const UsageKind kind : kAllUsageKinds) {
     UsageLines& lines = rolled_[static_cast<std::size_t>(kind)];
     lines.clear();
     if (!book.Has(kind)) continue;
@@ -74,7 +72,7 @@ void UsageSummary::Update(const UsageBook& book, const JobLedger* jobs) {
   rolled_up_until_ = book.rolled_up_until();
   live_since_ = live_since;
   has_totals_ = has_totals;
-  for (const UsageKind kind : kKinds) has_[static_cast<std::size_t>(kind)] = book.Has(kind);
+  for (const UsageKind kind : kAllUsageKinds) has_[static_cast<std::size_t>(kind)] = book.Has(kind);
   if (again) {
     SumRollups(book);
     revision_ = book.revision();
@@ -89,7 +87,7 @@ void UsageSummary::Update(const UsageBook& book, const JobLedger* jobs) {
   for (auto from = borders.begin(); std::next(from) != borders.end(); ++from) {
     const std::int64_t to = *std::next(from);
     for (const auto& [group, tres] : jobs->RolledUp(*from, to)) {
-      for (const UsageKind kind : kKinds) {
+      for (const UsageKind kind : kAllUsageKinds) {
         const std::uint32_t id = IdOf(group, kind);
         if (id == 0 || !Has(kind)) continue;
         UsageLines& lines = lines_[static_cast<std::size_t>(kind)];

@@ -29,7 +29,8 @@ class FakeUsage : public UsageSource {
 
   void Put(UsageLevel level, UsageRow row, std::int64_t mod_time) {
     for (Stored& stored : tables[static_cast<std::size_t>(level)]) {
-      if (stored.row.id == row.id && stored.row.tres == row.tres && stored.row.time_start == row.time_start) {
+      if (stored.row.id == row.id && stored.row.qos == row.qos && stored.row.tres == row.tres &&
+          stored.row.time_start == row.time_start) {
         stored = {row, mod_time};
         return;
       }
@@ -37,7 +38,7 @@ class FakeUsage : public UsageSource {
     tables[static_cast<std::size_t>(level)].push_back({row, mod_time});
   }
 
-  bool Has(UsageKind kind) const override { return kind == UsageKind::kAssociation; }
+  bool Has(UsageKind kind) const override { return kind == has; }
 
   UsageMarks ReadMarks(const std::vector<UsageWitness>& witnesses) override {
     UsageMarks marks;
@@ -47,7 +48,7 @@ class FakeUsage : public UsageSource {
       if (!has_mod_time) break;
       std::int64_t changed = 0;
       for (const Stored& stored : tables[level]) changed = std::max(changed, stored.mod_time);
-      marks.changed[0][level] = changed;
+      marks.changed[static_cast<std::size_t>(has)][level] = changed;
     }
     for (const UsageWitness& witness : witnesses) {
       bool there = false;
@@ -73,6 +74,7 @@ class FakeUsage : public UsageSource {
   ByLevel<std::vector<Stored>> tables;
   std::optional<ByLevel<std::int64_t>> last_ran = ByLevel<std::int64_t>{kNow, kToday, kMonth};
   ByLevel<std::int64_t> newest{kNow - kHour, kToday - kDay, kMonth - 30 * kDay};
+  UsageKind has = UsageKind::kAssociation;
   bool has_mod_time = true;
   bool fails = false;
   std::size_t rows_read = 0;
@@ -91,14 +93,14 @@ std::uint64_t Sum(const UsageBook& book, std::int64_t from, std::int64_t to) {
 // One unit a level, in different decimal places, so that a sum tells what it was made of.
 FakeUsage OneOfEach() {
   FakeUsage usage;
-  usage.Put(UsageLevel::kMonth, {7, 1, kYear, 1'000'000}, kNow);
-  usage.Put(UsageLevel::kMonth, {7, 1, kQuarter, 100'000}, kNow);
-  usage.Put(UsageLevel::kDay, {7, 1, kQuarter + kDay, 90'000}, kNow);  // part of April's
-  usage.Put(UsageLevel::kDay, {7, 1, kMonth + kDay, 10'000}, kNow);
-  usage.Put(UsageLevel::kDay, {7, 1, kToday - kDay, 1'000}, kNow);
-  usage.Put(UsageLevel::kHour, {7, 1, kToday - kHour, 700}, kNow);  // part of yesterday's
-  usage.Put(UsageLevel::kHour, {7, 1, kToday + kHour, 100}, kNow);
-  usage.Put(UsageLevel::kHour, {7, 1, kNow - kHour, 10}, kNow);
+  usage.Put(UsageLevel::kMonth, {7, 0, 1, kYear, 1'000'000}, kNow);
+  usage.Put(UsageLevel::kMonth, {7, 0, 1, kQuarter, 100'000}, kNow);
+  usage.Put(UsageLevel::kDay, {7, 0, 1, kQuarter + kDay, 90'000}, kNow);  // part of April's
+  usage.Put(UsageLevel::kDay, {7, 0, 1, kMonth + kDay, 10'000}, kNow);
+  usage.Put(UsageLevel::kDay, {7, 0, 1, kToday - kDay, 1'000}, kNow);
+  usage.Put(UsageLevel::kHour, {7, 0, 1, kToday - kHour, 700}, kNow);  // part of yesterday's
+  usage.Put(UsageLevel::kHour, {7, 0, 1, kToday + kHour, 100}, kNow);
+  usage.Put(UsageLevel::kHour, {7, 0, 1, kNow - kHour, 10}, kNow);
   return usage;
 }
 
@@ -139,7 +141,7 @@ TEST(UsageBookTest, OnlyWhatChangedIsReadAgain) {
     book.Update(usage, At(kNow + 660));
     EXPECT_EQ(usage.rows_read, 0U);
     EXPECT_EQ(book.revision(), revision);
-    usage.Put(UsageLevel::kHour, {7, 1, kNow, 5}, kNow + kHour + 1);
+    usage.Put(UsageLevel::kHour, {7, 0, 1, kNow, 5}, kNow + kHour + 1);
     usage.last_ran = ByLevel<std::int64_t>{kNow + kHour, kToday, kMonth};
     usage.newest[0] = kNow;
     book.Update(usage, At(kNow + kHour + 60));
@@ -162,8 +164,8 @@ TEST(UsageBookTest, AReRollIsFollowed) {
     EXPECT_EQ(book.settled_until(), kToday - kHour);
     EXPECT_EQ(Sum(book, kToday - kDay, kToday), 1'000U);
     // ... and is rolled up, downwards.
-    usage.Put(UsageLevel::kHour, {7, 1, kToday - kHour, 600}, kNow + kHour);
-    usage.Put(UsageLevel::kDay, {7, 1, kToday - kDay, 900}, kNow + kHour);
+    usage.Put(UsageLevel::kHour, {7, 0, 1, kToday - kHour, 600}, kNow + kHour);
+    usage.Put(UsageLevel::kDay, {7, 0, 1, kToday - kDay, 900}, kNow + kHour);
     usage.last_ran = ByLevel<std::int64_t>{kNow + kHour, kToday, kMonth};
     book.Update(usage, At(kNow + kHour + 60));
     EXPECT_EQ(Sum(book, kToday - kDay, kToday), 900U);
@@ -188,7 +190,7 @@ TEST(UsageBookTest, AFailureLeavesTheOldBook) {
   FakeUsage usage = OneOfEach();
   UsageBook book(Options());
   book.Update(usage, At(kNow + 600));
-  usage.Put(UsageLevel::kHour, {7, 1, kNow, 5}, kNow + kHour + 1);
+  usage.Put(UsageLevel::kHour, {7, 0, 1, kNow, 5}, kNow + kHour + 1);
   usage.last_ran = ByLevel<std::int64_t>{kNow + kHour, kToday, kMonth};
   usage.fails = true;
   EXPECT_THROW(book.Update(usage, At(kNow + kHour + 60)), DatabaseError);
@@ -197,6 +199,20 @@ TEST(UsageBookTest, AFailureLeavesTheOldBook) {
   usage.fails = false;
   book.Update(usage, At(kNow + kHour + 60));
   EXPECT_EQ(Sum(book, kToday, kNow + 2 * kHour), 115U);
+}
+
+TEST(UsageBookTest, AQosIsTheSumOverAssociationsWhicheverOfThemChanged) {
+  FakeUsage usage;
+  usage.has = UsageKind::kQos;
+  usage.Put(UsageLevel::kHour, {7, 3, 1, kToday, 100}, kNow);
+  usage.Put(UsageLevel::kHour, {8, 3, 1, kToday, 20}, kNow);
+  usage.Put(UsageLevel::kHour, {8, 4, 1, kToday, 1}, kNow);
+  UsageBook book(Options());
+  book.Update(usage, At(kNow + 600));
+  usage.Put(UsageLevel::kHour, {8, 3, 1, kToday, 30}, kNow + 700);
+  book.Update(usage, At(kNow + 720));
+  const UsageSums expected = {{{3, 1}, 130}, {{4, 1}, 1}};
+  EXPECT_EQ(book.RolledUp(UsageKind::kQos, kToday, kNow), expected);
 }
 
 TEST(UsageBookTest, NothingRolledUpIsNoError) {
@@ -229,6 +245,21 @@ TEST(UsageWindowsTest, ArePeriodsToDateAndTheOnesBefore) {
   EXPECT_EQ(by_name.at("last_month"), std::pair(kQuarter, kMonth));
   EXPECT_EQ(by_name.at("last_quarter"), std::pair(kYear, kQuarter));
   EXPECT_EQ(by_name.at("last_year"), std::pair(kYear - 365 * kDay, kYear));
+}
+
+// What roll-ups and jobs come to, as of kNow.
+UsageSummary Summarized(FakeUsage& usage, FakeJobTable& jobs) {
+  UsageBook book(Options());
+  book.Update(usage, At(kNow));
+  LedgerOptions options;
+  options.rule = Rule::kRollUp;
+  options.epoch = book.hours_from();
+  JobLedger ledger(options);
+  ledger.Recount(jobs, At(kNow));
+  ledger.Update(jobs, At(kNow));
+  UsageSummary summary{Calendar("UTC")};
+  summary.Update(book, &ledger);
+  return summary;
 }
 
 struct LiveCase {
@@ -268,6 +299,8 @@ TEST(UsageSummaryTest, WhatJobsAddSinceTheRollUps) {
        6000,
        36000,
        0},
+      // Submitted and eligible at half past; its start is the one from before the resize.
+      {"goes on after a resize", {0, 1, now - 1800, now - 3 * hour, 0, 1, 0, 1, tres}, {}, 7200, 36000, 0},
       {"never started", {0, 1, now - hour, 0, now - 10, 4, 0, 1, ""}, {}, 0, 0, 0},
   };
   for (const LiveCase& c : cases) {
@@ -278,16 +311,7 @@ TEST(UsageSummaryTest, WhatJobsAddSinceTheRollUps) {
     FakeJobTable jobs;
     jobs.Add(c.job);
     jobs.suspensions = c.suspensions;
-    UsageBook book(Options());
-    book.Update(usage, At(kNow));
-    LedgerOptions options;
-    options.rule = Rule::kRollUp;
-    options.epoch = book.hours_from();
-    JobLedger ledger(options);
-    ledger.Recount(jobs, At(kNow));
-    ledger.Update(jobs, At(kNow));
-    UsageSummary summary{Calendar("UTC")};
-    summary.Update(book, &ledger);
+    const UsageSummary summary = Summarized(usage, jobs);
     UsageLine cpu;
     UsageLine mem;
     for (const auto& [key, line] : summary.lines(UsageKind::kAssociation)) {
@@ -306,20 +330,11 @@ TEST(UsageSummaryTest, FromTheHourThatWillBeRolledUpOnceMore) {
   FakeUsage usage = OneOfEach();
   // Something about yesterday came in: from 23:00 on jobs count, hours before it stand.
   usage.last_ran = ByLevel<std::int64_t>{kToday - 1800, kToday - 1800, kToday - 1800};
-  usage.Put(UsageLevel::kHour, {7, 1, kToday - 2 * kHour, 300}, kNow);
+  usage.Put(UsageLevel::kHour, {7, 0, 1, kToday - 2 * kHour, 300}, kNow);
   FakeJobTable jobs;
   const std::uint64_t start = kToday - 2 * kHour;
   jobs.Add({0, 1, start, start, start + 3 * kHour, 3, 0, 7, "1=2"});
-  UsageBook book(Options());
-  book.Update(usage, At(kNow));
-  LedgerOptions options;
-  options.rule = Rule::kRollUp;
-  options.epoch = book.hours_from();
-  JobLedger ledger(options);
-  ledger.Recount(jobs, At(kNow));
-  ledger.Update(jobs, At(kNow));
-  UsageSummary summary{Calendar("UTC")};
-  summary.Update(book, &ledger);
+  const UsageSummary summary = Summarized(usage, jobs);
   EXPECT_EQ(summary.live_since(), kToday - kHour);
   const UsageLine& line = summary.lines(UsageKind::kAssociation).at({7, 1});
   EXPECT_EQ(line.total[0], 7200U);
