@@ -3,6 +3,17 @@
 #include <utility>
 
 namespace collectors {
+namespace {
+
+prometheus::ClientMetric& AddSample(prometheus::MetricFamily& family, const std::vector<std::string>& labels,
+                                    const std::vector<std::string>& values) {
+  prometheus::ClientMetric& metric = family.metric.emplace_back();
+  metric.label.reserve(labels.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) metric.label.push_back({labels[i], values[i]});
+  return metric;
+}
+
+}  // namespace
 
 SumFamily::SumFamily(std::string name, std::string help, prometheus::MetricType type,
                      std::vector<std::string> labels)
@@ -18,9 +29,7 @@ prometheus::MetricFamily SumFamily::Build() const {
   prometheus::MetricFamily family{name_, help_, type_, {}};
   family.metric.reserve(sums_.size());
   for (const auto& [values, sum] : sums_) {
-    prometheus::ClientMetric& metric = family.metric.emplace_back();
-    metric.label.reserve(labels_.size());
-    for (std::size_t i = 0; i < labels_.size(); ++i) metric.label.push_back({labels_[i], values[i]});
+    prometheus::ClientMetric& metric = AddSample(family, labels_, values);
     const double value = static_cast<double>(sum.amount) * sum.unit;
     (type_ == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
   }
@@ -32,10 +41,7 @@ GaugeFamily::GaugeFamily(std::string name, std::string help, std::vector<std::st
       labels_(std::move(labels)) {}
 
 void GaugeFamily::Add(const std::vector<std::string>& values, double value) {
-  prometheus::ClientMetric& metric = family_.metric.emplace_back();
-  metric.label.reserve(labels_.size());
-  for (std::size_t i = 0; i < labels_.size(); ++i) metric.label.push_back({labels_[i], values[i]});
-  metric.gauge.value = value;
+  AddSample(family_, labels_, values).gauge.value = value;
 }
 
 }  // namespace collectors

@@ -1,6 +1,7 @@
 #include "collectors/usage.h"
 
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "collectors/families.h"
@@ -136,23 +137,28 @@ Families CollectUsage(const slurmdb::AccountingView& view, const CollectorOption
       const auto uid = uids.find(user);
       return ShownUser(user, uid == uids.end() ? "" : uid->second, options);
     };
+    // Lines are sorted by association; its names are looked up once, not for each TRES.
+    const slurmdb::AssociationRow* association = nullptr;
+    std::vector<const std::string*> path;
+    std::optional<std::string> user;
     for (const auto& [key, line] : summary.lines(UsageKind::kAssociation)) {
-      const auto* association = cluster.associations->Find(key.first);
-      if (association == nullptr) continue;  // its row is gone, and with it the accounts it belonged to
+      if (association == nullptr || association->id != key.first) {
+        association = cluster.associations->Find(key.first);
+        if (association == nullptr) continue;  // its row is gone, and with it the accounts it belonged to
+        path = cluster.associations->Accounts(key.first);
+        user = association->user.empty() ? std::nullopt : shown(association->user);
+      }
       const std::string tres = view.tres->Label(key.second);
       const double unit = view.tres->UnitScale(key.second);
-      for (const std::string* account : cluster.associations->Accounts(key.first))
-        accounts.Add({name, *account, tres}, unit, line);
-      if (association->user.empty()) continue;
-      if (const auto user = shown(association->user))
-        users.Add({name, association->account, *user, tres}, unit, line);
+      for (const std::string* account : path) accounts.Add({name, *account, tres}, unit, line);
+      if (user) users.Add({name, association->account, *user, tres}, unit, line);
     }
     for (const auto& [key, line] : summary.lines(UsageKind::kWckey)) {
       const auto wckey = cluster.wckeys->find(key.first);
       if (wckey == cluster.wckeys->end()) continue;
-      const auto user = shown(wckey->second.user);
-      if (!user) continue;
-      wckeys.Add({name, wckey->second.name, *user, view.tres->Label(key.second)},
+      const auto owner = shown(wckey->second.user);
+      if (!owner) continue;
+      wckeys.Add({name, wckey->second.name, *owner, view.tres->Label(key.second)},
                  view.tres->UnitScale(key.second), line);
     }
     for (const auto& [key, line] : summary.lines(UsageKind::kQos)) {

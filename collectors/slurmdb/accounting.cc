@@ -113,20 +113,22 @@ void Accounting::StartPoll() {
   }
 }
 
-// Tables that only sacctmgr changes: each change is a transaction. Not all of them are granted everywhere,
-// and ids do not become visible in their order: so they are read now and then as well.
+// Only sacctmgr changes some tables, and each change is a transaction. But that table may not be granted, and
+// ids do not become visible in their order (sacctmgr holds its transaction open while it asks): so now and
+// then, too.
+bool Accounting::IsDue(const Reading& last) const {
+  return newest_transaction_ != last.newest_transaction ||
+         moment_.now - last.at >= options_.ledger.wide_interval;
+}
+
 void Accounting::ReadShared() {
   newest_transaction_ = schema_.Has("txn_table", "id") ? ReadNewestTransaction(db_) : 0;
-  if (newest_transaction_ == shared_newest_transaction_ && shared_read_at_ != 0 &&
-      moment_.now - shared_read_at_ < options_.ledger.wide_interval) {
-    return;
-  }
+  if (!IsDue(shared_read_)) return;
   accounts_.clear();
   coordinators_.clear();
   if (schema_.Has("acct_table", "organization")) accounts_ = ReadAccounts(db_);
   if (schema_.Has("acct_coord_table", "acct")) coordinators_ = ReadCoordinators(db_);
-  shared_newest_transaction_ = newest_transaction_;
-  shared_read_at_ = moment_.now;
+  shared_read_ = {moment_.now, newest_transaction_};
 }
 
 std::int64_t Accounting::EpochAt(std::int64_t as_of) const {
@@ -134,24 +136,27 @@ std::int64_t Accounting::EpochAt(std::int64_t as_of) const {
   return options_.calendar.PeriodStart(std::get<Period>(options_.epoch), as_of);
 }
 
+std::unique_ptr<JobLedger> Accounting::FreshLedger(const JobLedger* kept, const LedgerOptions& options,
+                                                   JobReader& reader) const {
+  if (kept != nullptr && kept->options().epoch == options.epoch && !kept->NeedsRecount(moment_))
+    return nullptr;
+  auto fresh = std::make_unique<JobLedger>(options);
+  fresh->Recount(reader, moment_);
+  return fresh;
+}
+
 void Accounting::UpdateJobs(const std::string& name, Cluster& cluster) {
-  const std::int64_t epoch = EpochAt(moment_.as_of);
   JobReader reader(db_, schema_, name);
   cluster.missing_columns = reader.MissingColumns();
+  LedgerOptions options = options_.ledger;
+  options.epoch = EpochAt(moment_.as_of);
   // A new book replaces the old one only when it is complete.
-  std::unique_ptr<JobLedger> fresh;
-  if (cluster.jobs == nullptr || cluster.jobs->options().epoch != epoch ||
-      cluster.jobs->NeedsRecount(moment_)) {
-    LedgerOptions ledger = options_.ledger;
-    ledger.epoch = epoch;
-    fresh = std::make_unique<JobLedger>(ledger);
-    fresh->Recount(reader, moment_);
-  }
+  std::unique_ptr<JobLedger> fresh = FreshLedger(cluster.jobs.get(), options, reader);
   const Connection::Snapshot snapshot(db_);
   (fresh != nullptr ? *fresh : *cluster.jobs).Update(reader, moment_);
   if (fresh != nullptr) cluster.jobs = std::move(fresh);
-  std::set<std::uint32_t> used;
-  for (const JobGroup& group : cluster.jobs->groups()) used.insert(group.id_assoc);
+  std::vector<std::uint32_t> used;
+  for (const JobGroup& group : cluster.jobs->groups()) used.push_back(group.id_assoc);
   UpdateAssociations(name, cluster, used);
 }
 
@@ -180,41 +185,32 @@ void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
     if (moment_.as_of - from > kFarthest) {
       cluster.since_rollup.reset();
     } else {
-      std::unique_ptr<JobLedger> fresh;
-      if (cluster.since_rollup == nullptr || cluster.since_rollup->options().epoch != from ||
-          cluster.since_rollup->NeedsRecount(moment_)) {
-        LedgerOptions ledger = options_.ledger;
-        ledger.rule = Rule::kRollUp;
-        ledger.epoch = from;
-        fresh = std::make_unique<JobLedger>(ledger);
-        fresh->Recount(jobs, moment_);
-      }
+      LedgerOptions options = options_.ledger;
+      options.rule = Rule::kRollUp;
+      options.epoch = from;
+      std::unique_ptr<JobLedger> fresh = FreshLedger(cluster.since_rollup.get(), options, jobs);
       (fresh != nullptr ? *fresh : *cluster.since_rollup).Update(jobs, moment_);
       if (fresh != nullptr) cluster.since_rollup = std::move(fresh);
     }
   }
   if (cluster.usage == nullptr) cluster.usage = std::make_unique<UsageSummary>(options_.calendar);
   cluster.usage->Update(*cluster.rollups, cluster.since_rollup.get());
-  std::set<std::uint32_t> used;
-  for (const auto& [key, line] : cluster.usage->lines(UsageKind::kAssociation)) used.insert(key.first);
+  std::vector<std::uint32_t> used;
+  for (const auto& [key, line] : cluster.usage->lines(UsageKind::kAssociation)) {
+    if (used.empty() || used.back() != key.first) used.push_back(key.first);  // a line a TRES
+  }
   UpdateAssociations(name, cluster, used);
 }
 
-// Only sacctmgr changes them, and each change is a transaction. But that table may not be granted, and ids do
-// not become visible in their order (sacctmgr holds its transaction open while it asks): so they are read
-// when one is not known, and now and then, too.
 void Accounting::UpdateAssociations(const std::string& name, Cluster& cluster,
-                                    const std::set<std::uint32_t>& used) {
+                                    const std::vector<std::uint32_t>& used) {
   const auto unknown = [&](std::uint32_t id) {
     return id != 0 && cluster.associations.Find(id) == nullptr && !cluster.no_associations.contains(id);
   };
-  const bool due = moment_.now - cluster.associations_read_at >= options_.ledger.wide_interval ||
-                   newest_transaction_ != cluster.associations_newest_transaction;
-  if (!due && std::none_of(used.begin(), used.end(), unknown)) return;
+  if (!IsDue(cluster.associations_read) && std::none_of(used.begin(), used.end(), unknown)) return;
   cluster.associations = AssociationTree(ReadAssociations(db_, schema_, name));
   if (schema_.Has(name + "_wckey_table", "wckey_name")) cluster.wckeys = ReadWckeys(db_, name);
-  cluster.associations_read_at = moment_.now;
-  cluster.associations_newest_transaction = newest_transaction_;
+  cluster.associations_read = {moment_.now, newest_transaction_};
   cluster.no_associations.clear();
   for (const std::uint32_t id : used) {
     if (cluster.associations.Find(id) == nullptr) cluster.no_associations.insert(id);

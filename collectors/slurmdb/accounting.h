@@ -34,6 +34,8 @@
 
 namespace slurmdb {
 
+class JobReader;
+
 // What can be kept up to date; a collector names the books it is made from.
 enum class Book { kJobs, kUsage };
 inline constexpr std::size_t kBooks = 2;
@@ -120,6 +122,11 @@ class Accounting : public AccountingSource {
   void Interrupt() noexcept override { db_.Interrupt(); }
 
  private:
+  // When tables that only sacctmgr changes were read.
+  struct Reading {
+    std::int64_t at = 0;
+    std::uint64_t newest_transaction = 0;
+  };
   struct Cluster {
     std::unique_ptr<JobLedger> jobs;
     std::unique_ptr<UsageBook> rollups;
@@ -127,8 +134,7 @@ class Accounting : public AccountingSource {
     std::unique_ptr<UsageSummary> usage;
     AssociationTree associations;
     std::set<std::uint32_t> no_associations;  // ids in use that the table does not have
-    std::int64_t associations_read_at = 0;
-    std::uint64_t associations_newest_transaction = 0;
+    Reading associations_read;
     std::map<std::uint32_t, WckeyRow> wckeys;
     std::vector<std::string> missing_columns;
   };
@@ -145,7 +151,11 @@ class Accounting : public AccountingSource {
   void UpdateJobs(const std::string& name, Cluster& cluster);
   void UpdateUsage(const std::string& name, Cluster& cluster);
   // Reads them when they may have changed, or when one of `used` is not known.
-  void UpdateAssociations(const std::string& name, Cluster& cluster, const std::set<std::uint32_t>& used);
+  void UpdateAssociations(const std::string& name, Cluster& cluster, const std::vector<std::uint32_t>& used);
+  bool IsDue(const Reading& last) const;
+  // A new ledger that has counted, when the kept one cannot go on; else null.
+  std::unique_ptr<JobLedger> FreshLedger(const JobLedger* kept, const LedgerOptions& options,
+                                         JobReader& reader) const;
   std::int64_t EpochAt(std::int64_t as_of) const;
 
   AccountingOptions options_;
@@ -161,8 +171,7 @@ class Accounting : public AccountingSource {
   std::vector<AccountRow> accounts_;
   std::vector<CoordinatorRow> coordinators_;
   std::uint64_t newest_transaction_ = 0;
-  std::uint64_t shared_newest_transaction_ = 0;  // when the rows above were read
-  std::int64_t shared_read_at_ = 0;
+  Reading shared_read_;
   std::array<BookPoll, kBooks> polls_;
 };
 

@@ -1,5 +1,7 @@
 #include "collectors/slurmdb/schema.h"
 
+#include <fmt/format.h>
+
 #include <set>
 
 #include "collectors/slurmdb/connection.h"
@@ -13,22 +15,22 @@ Schema Schema::Probe(Connection& db, std::span<const std::string> tables) {
   std::set<std::string> spellings;
   for (const std::string& table : tables) spellings.insert({table, LowerCase(table)});
   // One look-up a table: a list of names would make the server open every table of the database.
-  const auto each = [&](const std::string& select) {
+  const auto each = [&](const std::string& select, const std::string& and_where) {
     std::string sql;
     for (const std::string& name : spellings) {
-      sql += (sql.empty() ? "" : " UNION ALL ") + select + db.Literal(name);
+      sql += fmt::format("{}{} WHERE table_schema = DATABASE() AND table_name = {}{}",
+                         sql.empty() ? "" : " UNION ALL ", select, db.Literal(name), and_where);
     }
     return sql;
   };
-  const std::string of_table = " WHERE table_schema = DATABASE() AND table_name = ";
   {
     Result rows =
-        db.Query("schema", each("SELECT table_name, column_name FROM information_schema.columns" + of_table));
+        db.Query("schema", each("SELECT table_name, column_name FROM information_schema.columns", ""));
     while (rows.Next()) schema.Add(rows[0].raw(), rows[1].raw());
   }
-  Result rows = db.Query(
-      "schema", each("SELECT table_name, column_name, index_name FROM information_schema.statistics" +
-                     std::string(" WHERE seq_in_index = 1 AND table_schema = DATABASE() AND table_name = ")));
+  Result rows =
+      db.Query("schema", each("SELECT table_name, column_name, index_name FROM information_schema.statistics",
+                              " AND seq_in_index = 1"));
   while (rows.Next()) schema.AddIndex(rows[0].raw(), rows[1].raw(), rows[2].raw());
   return schema;
 }
