@@ -93,7 +93,7 @@ def _poll(exporter: Path, databases: tuple[JobDatabase, ...], runs: int) -> tupl
                     running[database.name].check()
                     database.trickle(TRICKLE)
                 time.sleep(INTERVAL)
-                polls = _polls(log)
+                polls = whole_polls(log)
                 for name, program in running.items():
                     now = (len(polls.get(name, ())), program.cpu_seconds())
                     count, seconds = before.get(name, (0, 0.0))
@@ -110,8 +110,8 @@ def _poll(exporter: Path, databases: tuple[JobDatabase, ...], runs: int) -> tupl
                 program.__exit__()
 
 
-def _polls(log: StatementLog) -> dict[str, list[Poll]]:
-    """Whole polls by database, without the first one, which reads everything since the epoch."""
+def whole_polls(log: StatementLog) -> dict[str, list[Poll]]:
+    """Whole polls by database, without the first one, which reads everything there is to know."""
     polls: dict[str, list[Poll]] = {}
     for statement in log.statements(EXPORTER):
         ours = polls.setdefault(statement.database, [])

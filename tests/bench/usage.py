@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench.database import Statement, StatementLog
-from tests.bench.polls import PATIENCE
+from tests.bench.database import StatementLog
+from tests.bench.polls import PATIENCE, Poll, whole_polls
 from tests.bench.processes import Program
 from tests.bench.report import Figure, Row, as_times, at_most
 from tests.support import schema
@@ -16,6 +16,7 @@ from tests.support.mariadb import EXPORTER, PrivateMariaDB, free_port
 CLUSTER = "alpine"
 RELEASES = ("20.11", "26.05")  # without an index on mod_time, and with one
 TRES = 8
+USED_TRES = "(select id from tres_table where id in (1, 2, 4, 5) or id > 1000)"
 YEARS = 3
 INTERVAL = 2
 HOUR, DAY = 3600, 86_400
@@ -52,10 +53,10 @@ class UsageDatabase:
             self.rows[level] = self._run(
                 f"insert into {CLUSTER}_assoc_usage_{level}_table (creation_time, mod_time, id, id_tres, time_start, alloc_secs)"
                 f" select {start} + {width}, {start} + {width}, 10 + a.seq, t.id, {start}, 3600"
-                f" from seq_1_to_{associations} a join (select id from tres_table where id in (1, 2, 4, 5) or id > 1000) t"
+                f" from seq_1_to_{associations} a join {USED_TRES} t"
                 f" join seq_0_to_{count // gap - 2} h"
             )
-        self._last_ran()
+        self._last_ran(self.hour - HOUR)
         self._run(f"analyze table {CLUSTER}_assoc_usage_hour_table")
 
     def roll_up(self) -> int:
@@ -64,14 +65,13 @@ class UsageDatabase:
         rows = self._run(
             f"insert into {CLUSTER}_assoc_usage_hour_table (creation_time, mod_time, id, id_tres, time_start, alloc_secs)"
             f" select unix_timestamp(), unix_timestamp(), 10 + a.seq, t.id, {self.hour - HOUR}, 60 from seq_1_to_{self.associations} a"
-            " join (select id from tres_table where id in (1, 2, 4, 5) or id > 1000) t where true on duplicate key update alloc_secs = 60, mod_time = unix_timestamp()"
+            f" join {USED_TRES} t where true on duplicate key update alloc_secs = 60, mod_time = unix_timestamp()"
         )
         self._run("commit")
-        self._last_ran(HOUR)
+        self._last_ran(self.hour)
         return rows
 
-    def _last_ran(self, more: int = -HOUR) -> None:
-        until = self.hour - HOUR + (more if more > 0 else 0)
+    def _last_ran(self, until: int) -> None:
         self._run(f"delete from {CLUSTER}_last_ran_table", f"insert into {CLUSTER}_last_ran_table values ({until}, {until}, {until})")
 
     def _run(self, *statements: str) -> int:
@@ -91,39 +91,30 @@ def measure(exporter: Path, server: PrivateMariaDB, associations: int, every: in
             f"--web.listen-address=127.0.0.1:{free_port()}",
         ]  # fmt: skip
         with StatementLog(server) as log, Program(command, {"SLURMDBD_EXPORTER_DATABASE_PASSWORD": server.passwords[EXPORTER]}) as program:
-            quiet = _polls(log, program, 6)[2:]
+            quiet = _wait_for_polls(log, program, database.name, 4)
             rolled = database.roll_up()
-            before = len(_polls(log, program, 1))
-            after = _polls(log, program, before + 4)[5:]
+            before = len(whole_polls(log)[database.name])
+            after = _wait_for_polls(log, program, database.name, before + 4)[before:]
             memory = program.resident()
-        busiest = max(after, key=_rows)
+        busiest = max(after, key=lambda poll: poll.rows)
         stored = Figure.of([database.rows["hour"]], "rows")
         what = f"rows examined by a poll of usage, {associations:,} associations × {TRES} TRES, Slurm {release}"
-        table.append(as_times(f"{what}, nothing new", Figure.of(map(_rows, quiet), "rows"), "rows of hours stored", stored, at_most(0.001)))
-        table.append(as_times(f"{what}, an hour rolled up", Figure.of([_rows(busiest)], "rows"), "rows of that hour", Figure.of([rolled], "rows")))
-        seconds = Figure.of((sum(one.seconds for one in poll) for poll in quiet), "s")
-        table.append(as_times("database time of such a poll, an hour rolled up", Figure.of([sum(one.seconds for one in busiest)], "s"), "nothing new", seconds))
-        details[release] = {"memory": memory, "statements": [[one.purpose, one.rows_examined, one.seconds] for one in busiest]}
+        table.append(as_times(f"{what}, nothing new", Figure.of((poll.rows for poll in quiet), "rows"), "rows of hours stored", stored, at_most(0.001)))
+        table.append(as_times(f"{what}, an hour rolled up", Figure.of([busiest.rows], "rows"), "rows of that hour", Figure.of([rolled], "rows")))
+        seconds = Figure.of((poll.seconds for poll in quiet), "s")
+        table.append(as_times("database time of such a poll, an hour rolled up", Figure.of([busiest.seconds], "s"), "nothing new", seconds))
+        details[release] = {"memory": memory, "statements": [[one.purpose, one.rows_examined, one.seconds] for one in busiest.statements]}
     return table, details
 
 
-def _rows(poll: list[Statement]) -> int:
-    return sum(one.rows_examined for one in poll)
-
-
-def _polls(log: StatementLog, program: Program, count: int) -> list[list[Statement]]:
-    """Whole polls, once there are so many."""
+def _wait_for_polls(log: StatementLog, program: Program, database: str, count: int) -> list[Poll]:
+    """Its polls, once there are so many."""
     deadline = time.monotonic() + PATIENCE
     while True:
         program.check()
-        polls: list[list[Statement]] = []
-        for statement in log.statements(EXPORTER):
-            if statement.purpose == "time":
-                polls.append([])
-            if polls:
-                polls[-1].append(statement)
-        if len(polls) > count:
-            return polls[:-1]
+        polls = whole_polls(log).get(database, [])
+        if len(polls) >= count:
+            return polls
         if time.monotonic() > deadline:
             raise TimeoutError(f"no {count} polls in {PATIENCE} s")
         time.sleep(0.5)

@@ -175,16 +175,16 @@ class Site:
         layout = ",".join(("Cluster", *columns, "TresName", "Used"))
         figures: Figures = defaultdict(int)
         for row in self.slurm.sreport("-t", "Seconds", "-T", "ALL", *words, f"format={layout}"):
-            named = dict(zip(("Cluster", *columns, "TresName", "Used"), row, strict=False))
+            named = dict(zip(("Cluster", *columns, "TresName", "Used"), row, strict=True))
             login = named.get("Login", "")
             if family == "account":
                 if login:
                     continue  # a user's share of the account
                 names: tuple[str, ...] = (named["Account"],)
-            elif not login or (family == "user" and "users" in report and not login):
+            elif not login:
                 continue
             else:
-                names = tuple(named[column] for column in (("Account", "Login") if "users" in report else columns))
+                names = tuple(named[column] for column in columns)
                 if family == "wckey" and not all(names):
                     continue
             figures[(named["Cluster"], *names, named["TresName"])] += int(named["Used"])

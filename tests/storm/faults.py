@@ -1,6 +1,6 @@
 """The database fails in the ways that last, under an exporter that is scraped all the time and never restarted.
 
-    python3 -m tests.storm.faults           # frozen for 20 s
+    python3 -m tests.storm.faults           # frozen for 15 s
     python3 -m tests.storm.faults --long    # for two minutes
 
 The short faults, with all they may say, are in tests/integration/test_faults.py. Here are those that take time to make: killed in
@@ -25,15 +25,15 @@ from dataclasses import dataclass, field
 
 from tests.e2e.servers import exporter_binary, rfc3339
 from tests.integration.database import Accounting, query
-from tests.integration.exporter import PASSWORD_VARIABLE, Exporter, flags_for, run_once
+from tests.integration.exporter import DAY, PASSWORD_VARIABLE, Exporter, flags_for, run_once
 from tests.integration.history import bulk
 from tests.integration.samples import Samples, differences
 from tests.integration.scraper import LONGEST_SCRAPE, Scraper, fallen, vanished
 from tests.support.mariadb import PASSWORDS, PrivateMariaDB
+from tests.support.slurm import wait_until
 
 SECRETS = {PASSWORD_VARIABLE: PASSWORDS["slurmdbd_exporter"]}
 JOBS = 60_000
-DAY = 86_400
 
 
 @dataclass
@@ -74,11 +74,7 @@ def killed_mid_poll(server: PrivateMariaDB) -> Iterator[None]:
     holder = server.connect()
     holder.cursor().execute("lock tables alpha_job_table write")
     watching = "select count(*) from information_schema.processlist where user = 'slurmdbd_exporter' and info like '%job_table%'"
-    deadline = time.monotonic() + 10
-    while not query(server, watching)[0][0]:
-        if time.monotonic() > deadline:
-            raise RuntimeError("no statement of a poll was seen")
-        time.sleep(0.01)
+    wait_until(lambda: query(server, watching)[0][0], "a statement of a poll", 10, 0.01)
     server.kill()
     holder.close()
     try:
@@ -99,11 +95,7 @@ def altered(server: PrivateMariaDB, seconds: float) -> Iterator[None]:
     thread = threading.Thread(target=lambda: altering.cursor().execute(statement))
     thread.start()
     waiting = "select count(*) from information_schema.processlist where state like 'Waiting for table metadata%' and info like 'alter%'"
-    deadline = time.monotonic() + 60
-    while not query(server, waiting)[0][0]:
-        if time.monotonic() > deadline:
-            raise RuntimeError("the ALTER did not come to wait for its reader")
-        time.sleep(0.05)
+    wait_until(lambda: query(server, waiting)[0][0], "the ALTER to wait for its reader", 60)
     try:
         time.sleep(seconds)
         yield
@@ -118,14 +110,14 @@ class Trial:
     """An exporter with a database, and the table of what happened to them."""
 
     def __init__(self, folder: pathlib.Path, accounting: Accounting, spare: PrivateMariaDB) -> None:
-        self.accounting, self.rows = accounting, list[Row]()
+        self.rows: list[Row] = []
         self.flags = flags_for(
             accounting.server, counter__epoch=rfc3339(int(time.time()) - 40 * DAY), state__directory=str(folder),
             database__query_timeout="2s", database__lock_wait_timeout="2s", database__connect_timeout="2s", database__port=None,
         ) | {"database.host": [f"127.0.0.1:{accounting.server.port}", f"127.0.0.1:{spare.port}"]}  # fmt: skip
         self.exporter = Exporter(folder, self.flags, SECRETS).start()
 
-    def run(self, name: str, fault: Callable[[], contextlib.AbstractContextManager[None]], *, up: set[float], reasons: set[str], recovers: bool = True) -> None:
+    def run(self, name: str, fault: Callable[[], contextlib.AbstractContextManager[None]], *, up: set[float], reasons: set[str]) -> None:
         """`up`: what slurmdbd_up has to be while the fault lasts; `reasons`: what may be told, one of them has to be."""
         exporter = self.exporter
         before = exporter.wait_for(lambda page: page.success() == 1, "health before the fault", 30)
@@ -150,8 +142,8 @@ class Trial:
             "every scrape is answered 200": row.not_200 == 0,
             f"no scrape takes {LONGEST_SCRAPE} s": max(row.times) < LONGEST_SCRAPE,
             f"slurmdbd_up is {up}": row.up == up,
-            "success is 0 while it lasts": during.success() == 0 or not recovers,
-            "last success stands still": during.last_success() <= before.last_success() + 4 or not recovers,
+            "success is 0 while it lasts": during.success() == 0,
+            "last success stands still": during.last_success() <= before.last_success() + 4,
             f"the reasons are of {reasons}": told <= reasons and bool(told),
             "it is the same process": exporter.pid == pid and exporter.running(),
             "no counter fell": not fallen(pages),
@@ -161,7 +153,7 @@ class Trial:
         row.problems = [what for what, holds in checks.items() if not holds]
 
     def equals_a_fresh_count(self) -> bool:
-        for _ in range(5):  # the running job is read at two moments: until both fall into one second
+        for _ in range(5):  # counters stand at the second of the poll: until both are of one
             page = self.exporter.wait_for_polls(1)
             fresh = run_once({k: v for k, v in self.flags.items() if k != "state.directory"}, SECRETS).samples
             if not [d for d in differences(page, fresh) if "corrections" not in d]:
