@@ -130,6 +130,16 @@ std::int64_t LiveJob::RunSeconds(std::int64_t from, std::int64_t to) const {
   return std::max<std::int64_t>(0, end - start - suspended);
 }
 
+// ---- JobSource
+
+void JobSource::ReadHistory(std::int64_t from, std::int64_t to, const Sink& sink) {
+  while (from < to) {
+    const std::int64_t end = std::min(to, FloorTo(from, kDay) + kDay);
+    ReadEnded(from, end, sink);
+    from = end;
+  }
+}
+
 // ---- JobLedger
 
 JobLedger::JobLedger(LedgerOptions options) : options_(options) {}
@@ -368,11 +378,8 @@ void JobLedger::Recount(JobSource& source, const Moment& moment) {
   // The tail will be read again by Update; but should Update fail, its rows are known and missed when they
   // have moved. First, so that a row that leaves it meanwhile is met in its slice.
   source.ReadEnded(std::max(until, options_.epoch), 0, [&](const JobRow& row) { Take(row, reading); });
-  // A day at a time: each statement stays short, however long the epoch.
-  for (std::int64_t from = options_.epoch; from < until;) {
-    const std::int64_t to = std::min(until, FloorTo(from, kDay) + kDay);
-    source.ReadEnded(from, to, [&](const JobRow& row) { Take(row, reading); });
-    from = to;
+  if (options_.epoch < until) {
+    source.ReadHistory(options_.epoch, until, [&](const JobRow& row) { Take(row, reading); });
   }
   Finish(source, reading);
   buckets_ = std::move(reading.buckets);

@@ -14,7 +14,8 @@ class Schema;
 class JobReader : public JobSource {
  public:
   // `db` and `schema` are kept by reference. Columns that the ledger's rule does not use are not read.
-  JobReader(Connection& db, const Schema& schema, const std::string& cluster, Rule rule = Rule::kRealTime);
+  JobReader(Connection& db, const Schema& schema, const std::string& cluster, Rule rule = Rule::kRealTime,
+            std::uint32_t rows_per_page = 20'000);
 
   // The tables it reads, unquoted, for Schema::Probe.
   static std::vector<std::string> Tables(const std::string& cluster);
@@ -23,6 +24,9 @@ class JobReader : public JobSource {
 
   void ReadOpen(const Sink& sink) override;
   void ReadEnded(std::int64_t from, std::int64_t to, const Sink& sink) override;
+  // By pages of the primary key when that is most of the table, by days else: a row costs the server half as
+  // much where it need not be looked up from the index of ends.
+  void ReadHistory(std::int64_t from, std::int64_t to, const Sink& sink) override;
   void ReadByKey(std::span<const JobKey> keys, const Sink& sink) override;
   void ReadInsertedAfter(std::uint64_t after, std::int64_t ended_before, const Sink& sink) override;
   std::vector<Suspension> ReadSuspensions(std::span<const std::uint64_t> db_inxs) override;
@@ -30,6 +34,10 @@ class JobReader : public JobSource {
   std::optional<std::int64_t> LastHourlyRollup() override;
 
  private:
+  // More than half of the time that the table's ended rows span.
+  bool IsMostOfTable(std::int64_t from, std::int64_t to);
+  // The key `rows_per_page_` rows after `key`; none when there are not as many.
+  std::optional<std::uint64_t> NextPage(std::uint64_t key);
   void Read(const char* purpose, const std::string& index, const std::string& where, const Sink& sink);
 
   Connection& db_;
@@ -40,6 +48,7 @@ class JobReader : public JobSource {
   bool has_timelimit_;
   bool has_tres_req_;
   Rule rule_;
+  std::uint32_t rows_per_page_;
 };
 
 }  // namespace slurmdb

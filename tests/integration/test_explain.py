@@ -25,6 +25,8 @@ OPTIMISED_AWAY = "Select tables optimized away"
 INDEXES = {
     "jobs-open": ("rollup2", 60),
     "jobs-ended": ("rollup2", 120),  # a day's slice of the history at the most
+    "jobs-history": ("PRIMARY", 20_000),  # a page
+    "jobs-page": ("PRIMARY", 20_001),
     "jobs-by-key": ("id_job", 20),
     "jobs-inserted": ("PRIMARY", 60),
     "suspensions": ("PRIMARY", 30),
@@ -62,7 +64,8 @@ def end_long_ago(released: Released) -> None:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was asked: of each database by a run over its history, and of the newest one by an exporter that served."""
+    """What was asked: of each database by a run over its history, and of the newest one by one over all jobs and by an exporter
+    that served."""
 
     once: dict[str, list[str]]
     served: list[str]
@@ -83,6 +86,7 @@ def statements(released: dict[str, Released], tmp_path_factory: pytest.TempPathF
     folder: Path = tmp_path_factory.mktemp("explain")
     exporter = Exporter(folder, newest.flags | {"counter.epoch": rfc3339(int(time.time()) - 2 * DAY)}, SECRETS)
     with GeneralLog(newest.server) as log:
+        run_once(newest.flags | history.FLAGS | {"counter.epoch": "2000-01-01"}, SECRETS)  # a history that is most of the table
         try:
             exporter.start()
             end_long_ago(newest)

@@ -81,7 +81,7 @@ def test_nothing_but_reading(statements: list[Logged]) -> None:
 def test_every_kind_of_statement_was_seen(statements: list[Logged]) -> None:
     purposes = {match[1] for text in queries(statements) if (match := re.match(r"/\* slurmdbd_exporter:([a-z-]+)", text))}
     assert purposes >= {"session", "time", "clusters", "tres", "qos", "schema", "associations", "snapshot", "jobs-open",
-                        "jobs-ended", "jobs-by-key", "jobs-inserted", "jobs-newest", "suspensions", "last-rollup"}  # fmt: skip
+                        "jobs-ended", "jobs-oldest", "jobs-by-key", "jobs-inserted", "jobs-newest", "suspensions", "last-rollup"}  # fmt: skip
 
 
 def test_no_column_that_is_not_needed(statements: list[Logged]) -> None:

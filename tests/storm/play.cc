@@ -37,6 +37,9 @@ class WatchedSource : public slurmdb::JobSource {
     if (to == 0) window_from = from;
     Statement(sink, [&](const Sink& out) { inner_.ReadEnded(from, to, out); });
   }
+  void ReadHistory(std::int64_t from, std::int64_t to, const Sink& sink) override {
+    Statement(sink, [&](const Sink& out) { inner_.ReadHistory(from, to, out); });
+  }
   void ReadByKey(std::span<const slurmdb::JobKey> keys, const Sink& sink) override {
     if (off_ == Off::kLookUp) return;
     Statement(sink, [&](const Sink& out) { inner_.ReadByKey(keys, out); });
@@ -219,7 +222,8 @@ class Run {
     const bool has_book = ledger.moment().now != 0;
     const Plain before = has_book ? BookOf(ledger) : Plain{};
 
-    slurmdb::JobReader reader(db_, schema_, cluster.name);
+    // Pages so small that a history has many.
+    slurmdb::JobReader reader(db_, schema_, cluster.name, slurmdb::Rule::kRealTime, 7);
     WatchedSource source(reader, off_);
     bool recounting = false;
     bool recounted = false;
