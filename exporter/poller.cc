@@ -143,16 +143,15 @@ bool Poller::PollOnce() {
     }
     trouble_ = trouble;
   }
-  bool told_clusters = false;
+  std::optional<std::map<std::string, bool>> clusters_before;  // once a collector has run
   // A tick comes a little early or late; half of one is not worth skipping a collector for.
   const Clock::time_point due = started + options_.interval / 2;
   for (State& state : states_) {
     if (unreachable) {
       Fail(state, unreachable->reason(), unreachable->what(), true);
-      for (auto& [cluster, success] : clusters_) success = false;
       all_well = false;
     } else if (state.due <= due) {
-      if (!std::exchange(told_clusters, true)) clusters_.clear();
+      if (!clusters_before) clusters_before = std::exchange(clusters_, {});
       if (Execute(state)) {
         state.due = started + state.plan.interval;
       } else {
@@ -161,6 +160,10 @@ bool Poller::PollOnce() {
     }
   }
   reached_ = source_->up();
+  if (!reached_) {  // lost on the way: then no cluster could be read, those it did not come to included
+    if (clusters_before) clusters_.merge(*clusters_before);
+    for (auto& [cluster, success] : clusters_) success = false;
+  }
   metrics_.SetUp(reached_);
   metrics_.SetClusters(clusters_);
   const std::vector<std::string> missing = source_->missing_columns();
@@ -243,7 +246,7 @@ void Poller::Publish(State& state, std::vector<prometheus::MetricFamily> familie
   }
   metrics_.SetSeries(name, static_cast<double>(series));
   state.families = std::move(rendered);
-  state.expires = Clock::now() + state.plan.staleness;
+  state.is_new = true;
 }
 
 void Poller::Fail(State& state, Reason reason, const std::string& message, bool told) {
@@ -280,7 +283,9 @@ void Poller::SaveMarks() {
 
 void Poller::StoreSnapshot() {
   auto snapshot = std::make_shared<Snapshot>();
-  for (const State& state : states_) {
+  for (State& state : states_) {
+    // It ages from when it can be seen: collectors after this one may have taken longer than it may get old.
+    if (std::exchange(state.is_new, false)) state.expires = Clock::now() + state.plan.staleness;
     if (state.families.empty()) continue;
     snapshot->pages.push_back({std::string(state.plan.info->name), state.families, state.expires});
   }

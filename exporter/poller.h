@@ -67,6 +67,7 @@ class Poller {
     CollectorPlan plan;
     Clock::time_point due{};
     FamilyList families;
+    bool is_new = false;  // `families` have not been shown yet
     Clock::time_point expires{};
     std::string trouble;  // the last failure logged; empty when it is well
   };

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "collectors/slurmdb/utf8.h"
@@ -126,18 +127,21 @@ void Connection::Connect() {
     ConnectTo(nullptr);
     return;
   }
+  if (options_.endpoints.empty()) throw DatabaseError(Reason::kConnect, "no database host is configured");
   std::string failures;
-  for (std::size_t i = 0; i < options_.endpoints.size(); ++i) {
+  std::optional<DatabaseError> telling;
+  for (const Endpoint& endpoint : options_.endpoints) {
     try {
-      ConnectTo(&options_.endpoints[i]);
+      ConnectTo(&endpoint);
       return;
     } catch (const DatabaseError& error) {
       if (!failures.empty()) failures += "; ";
       failures += error.what();
-      if (i + 1 == options_.endpoints.size()) throw DatabaseError(error.reason(), error.number(), failures);
+      // A host that answers and refuses says more than one that is down.
+      if (!telling || telling->reason() == Reason::kConnect) telling = error;
     }
   }
-  throw DatabaseError(Reason::kConnect, "no database host is configured");
+  throw DatabaseError(telling->reason(), telling->number(), failures);
 }
 
 void Connection::ConnectTo(const Endpoint* endpoint) {
@@ -224,6 +228,8 @@ void Connection::Throw(std::string_view doing) {
   Reason reason = ReasonOfErrno(number);
   // A TLS connection that is cut says so with a number that otherwise means that none came about.
   if (established_ && reason == Reason::kConnect) reason = Reason::kLost;
+  // And a server that stops answering before the session stands was not reached: there was nothing to lose.
+  if (!established_ && reason == Reason::kLost) reason = Reason::kConnect;
   throw DatabaseError(
       reason, number,
       fmt::format("{} ({}): {} (error {})", doing, peer_, RepairUtf8(mysql_error(mysql_)), number));

@@ -50,8 +50,8 @@ class JobSource {
   virtual void ReadOpen(const Sink& sink) = 0;
   // Rows with from <= time_end < to; no upper bound when `to` is 0. `from` is above 0.
   virtual void ReadEnded(std::int64_t from, std::int64_t to, const Sink& sink) = 0;
-  // Rows with from <= time_end < to, a long time: in any order, by statements that stay short. Unless one does
-  // better, a day at a time.
+  // Rows with from <= time_end < to, a long time: in any order, by statements that stay short. Unless one
+  // does better, a day at a time.
   virtual void ReadHistory(std::int64_t from, std::int64_t to, const Sink& sink);
   virtual void ReadByKey(std::span<const JobKey> keys, const Sink& sink) = 0;
   // Ended rows with job_db_inx > after and time_end < ended_before.

@@ -94,9 +94,9 @@ void JobReader::ReadEnded(std::int64_t from, std::int64_t to, const Sink& sink) 
 
 bool JobReader::IsMostOfTable(std::int64_t from, std::int64_t to) {
   // The beginning of rollup2 after the open rows.
-  Result rows = db_.Query(
-      "jobs-oldest",
-      fmt::format("SELECT MIN(time_end) FROM {} FORCE INDEX (rollup2) WHERE time_end > 0", jobs_));
+  Result rows =
+      db_.Query("jobs-oldest",
+                fmt::format("SELECT MIN(time_end) FROM {} FORCE INDEX (rollup2) WHERE time_end > 0", jobs_));
   if (!rows.Next() || rows[0].is_null()) return false;
   return 2 * (to - from) > to - rows[0].AsI64();
 }

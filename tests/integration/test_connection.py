@@ -62,6 +62,9 @@ def test_hosts_are_tried_in_order(steady: Accounting, once: RunOnce) -> None:
     assert page.code == 1
     assert page.samples.errors() == {"connect": 1}
     assert lines_with(page.log.splitlines(), UNREADABLE, dead), "the message does not name each host"
+    for hosts in ([dead, alive], [alive, dead]):
+        page = once(flags_for(server, database__host=hosts), {PASSWORD_VARIABLE: "wrong"})
+        assert page.samples.errors() == {"privilege": 1}, "the host that answered knows why"
 
 
 def test_the_second_host_takes_over(steady: Accounting, tls_server: PrivateMariaDB, start: Start) -> None:

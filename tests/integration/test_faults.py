@@ -186,7 +186,7 @@ class Fault:
 ALPHA = frozenset({"alpha"})
 FAULTS = (
     Fault(killed, {"lost", "connect"}, up=0),
-    Fault(frozen, {"lost", "timeout"}, up=0),
+    Fault(frozen, {"lost", "connect", "timeout"}, up=0),
     Fault(job_table_locked, {"timeout"}, up=1, lost=ALPHA),
     Fault(tres_table_locked, {"timeout"}, up=1),
     Fault(column_gone, {"schema"}, up=1, lost=ALPHA),
