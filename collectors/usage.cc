@@ -121,6 +121,10 @@ Families CollectUsage(const slurmdb::AccountingView& view, const CollectorOption
       "From here on usage is counted from job_table: the end of what is rolled up and will "
       "not be rolled up again.",
       {"cluster"});
+  GaugeFamily zone_right("slurmdbd_usage_timezone_agrees",
+                         "Whether the days slurmdbd rolled up of late begin at midnight of --timezone; when "
+                         "not (0), every number by period is wrong.",
+                         {"cluster"});
   GaugeFamily infos(
       "slurmdbd_account_info",
       "An account of a cluster: its parent, its organization and description, and its path from "
@@ -172,6 +176,7 @@ Families CollectUsage(const slurmdb::AccountingView& view, const CollectorOption
       starts.Add({name, window.name}, static_cast<double>(window.from));
     if (summary.rolled_up_until() != 0)
       rolled_up_until.Add({name}, static_cast<double>(summary.rolled_up_until()));
+    if (summary.days_agree()) zone_right.Add({name}, *summary.days_agree() ? 1 : 0);
     if (summary.has_totals()) live_since.Add({name}, static_cast<double>(summary.live_since()));
     AddAccounts(view, cluster, infos);
   }
@@ -180,7 +185,7 @@ Families CollectUsage(const slurmdb::AccountingView& view, const CollectorOption
   }
   Families families;
   for (UsageFamilies* family : {&accounts, &users, &wckeys, &qos}) family->MoveTo(families);
-  for (GaugeFamily* family : {&starts, &rolled_up_until, &live_since, &infos, &coordinators})
+  for (GaugeFamily* family : {&starts, &rolled_up_until, &live_since, &zone_right, &infos, &coordinators})
     families.push_back(std::move(*family).Build());
   return families;
 }

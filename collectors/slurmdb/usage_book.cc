@@ -173,6 +173,18 @@ void UsageBook::Update(UsageSource& source, const Moment& moment) {
   moment_ = moment;
 }
 
+std::optional<bool> UsageBook::DaysAgree() const {
+  // A week: in a wrong zone that is right by chance for half of the year, the others are of that half.
+  constexpr int kLatest = 7;
+  const Bins& days = kinds_[static_cast<std::size_t>(UsageKind::kAssociation)].bins[kDays];
+  if (days.empty()) return std::nullopt;
+  auto day = days.rbegin();
+  for (int i = 0; i < kLatest && day != days.rend(); ++i, ++day) {
+    if (Floor(UsageLevel::kDay, day->first) != day->first) return false;
+  }
+  return true;
+}
+
 UsageSums UsageBook::RolledUp(UsageKind of, std::int64_t from, std::int64_t to) const {
   const Kind& kind = kinds_[static_cast<std::size_t>(of)];
   const Calendar& calendar = options_.calendar;

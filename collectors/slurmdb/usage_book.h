@@ -102,6 +102,9 @@ class UsageBook {
   std::int64_t settled_until() const { return settled_; }
   // Hours are kept from here on, a day's start.
   std::int64_t hours_from() const { return keep_[0]; }
+  // Whether slurmdbd's days of late begin when the calendar's do, that is, whether the time zone is right;
+  // none before the first day.
+  std::optional<bool> DaysAgree() const;
   bool Has(UsageKind kind) const { return has_[static_cast<std::size_t>(kind)]; }
   // Within [from, to); `from` is the start of a day, `to` too or an hour's after hours_from().
   UsageSums RolledUp(UsageKind kind, std::int64_t from, std::int64_t to) const;

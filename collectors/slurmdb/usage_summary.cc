@@ -70,6 +70,7 @@ void UsageSummary::Update(const UsageBook& book, const JobLedger* jobs) {
   windows_ = windows;
   moment_ = book.moment();
   rolled_up_until_ = book.rolled_up_until();
+  days_agree_ = book.DaysAgree();
   live_since_ = live_since;
   has_totals_ = has_totals;
   for (const UsageKind kind : kAllUsageKinds) has_[static_cast<std::size_t>(kind)] = book.Has(kind);

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,8 @@ class UsageSummary {
 
   const UsageWindows& windows() const { return windows_; }
   std::int64_t rolled_up_until() const { return rolled_up_until_; }
+  // See UsageBook::DaysAgree.
+  std::optional<bool> days_agree() const { return days_agree_; }
   bool has_totals() const { return has_totals_; }
   // Jobs are counted from here on.
   std::int64_t live_since() const { return live_since_; }
@@ -67,6 +70,7 @@ class UsageSummary {
   UsageWindows windows_;
   std::int64_t rolled_up_until_ = 0;
   std::int64_t live_since_ = 0;
+  std::optional<bool> days_agree_;
   bool has_totals_ = false;
   std::array<bool, kUsageKinds> has_{};
   std::array<UsageLines, kUsageKinds> rolled_;  // totals: what is settled

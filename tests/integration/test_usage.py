@@ -106,6 +106,9 @@ def test_periods_equal_sums_of_hours(make: Callable[..., SlurmdbdWriter], server
     assert bool(usage_judge.shown(late, "qos", rolled=True)) == at_least(release, "24.11")
     assert late.value("slurmdbd_rollup_last_hour_timestamp_seconds") == instant
     assert late.value("slurmdbd_usage_live_since_timestamp_seconds") == instant
+    assert late.value("slurmdbd_usage_timezone_agrees") == 1
+    elsewhere = once(flags | {"timezone": "Asia/Tokyo" if zone != "Asia/Tokyo" else "UTC"}).samples
+    assert elsewhere.value("slurmdbd_usage_timezone_agrees") == 0
     for period, (start, _) in usage_judge.windows(ZoneInfo(zone), instant).items():
         assert late.value("slurmdbd_usage_period_start_timestamp_seconds", period=period) == start
 

@@ -119,6 +119,22 @@ TEST(UsageBookTest, PeriodsArePutTogetherFromTheCoarsestThatAreThere) {
   EXPECT_EQ(Sum(book, kToday - kDay, kToday - kHour + 1), 700U);
 }
 
+TEST(UsageBookTest, AWrongTimeZoneShows) {
+  FakeUsage usage = OneOfEach();
+  UsageBook right(Options());
+  right.Update(usage, At(kNow + 600));
+  EXPECT_EQ(right.DaysAgree(), true);
+  for (const char* zone : {"Europe/Paris", "Asia/Kolkata", "America/New_York"}) {
+    UsageBook wrong({Calendar(zone), kDay});
+    wrong.Update(usage, At(kNow + 600));
+    EXPECT_EQ(wrong.DaysAgree(), false) << zone;
+  }
+  FakeUsage nothing;
+  UsageBook fresh(Options());
+  fresh.Update(nothing, At(kNow + 600));
+  EXPECT_EQ(fresh.DaysAgree(), std::nullopt);
+}
+
 TEST(UsageBookTest, WhatIsNotSummedUpYetIsTakenFromFinerRows) {
   FakeUsage usage = OneOfEach();
   // Yesterday is over but not summed up: its hours count, and the month's day does not.
