@@ -83,7 +83,9 @@ class Page:
         ]
 
 
-class _Process:
+class Process:
+    """A server with its output in a file, which ends with the test however that ends."""
+
     def __init__(self, command: Sequence[str], log: pathlib.Path) -> None:
         self.log = log
         self._output = open(log, "wb")
@@ -124,7 +126,7 @@ class Exporter:
     def __init__(self, folder: pathlib.Path, port: int, flags: Mapping[str, object]) -> None:
         self.folder, self.port = folder, port
         self._flags = [f"--{name}={value}" for name, value in flags.items()]
-        self._served: _Process | None = None
+        self._served: Process | None = None
 
     @property
     def url(self) -> str:
@@ -140,7 +142,7 @@ class Exporter:
 
     def start(self, **flags: object) -> None:
         more = [f"--{name.replace('__', '.').replace('_', '-')}={value}" for name, value in flags.items()]
-        self._served = _Process(
+        self._served = Process(
             [str(exporter_binary()), f"--web.listen-address=127.0.0.1:{self.port}", *self._flags, *more],
             self.folder / "exporter.log",
         )
@@ -176,7 +178,7 @@ class Prometheus:
             "scrape_configs:\n"
             f"- {{job_name: slurmdbd, honor_labels: true, static_configs: [{{targets: ['{target}']}}]}}\n"
         )
-        self._process = _Process(
+        self._process = Process(
             [
                 "prometheus",
                 f"--config.file={config}",
