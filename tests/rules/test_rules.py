@@ -13,7 +13,7 @@ import subprocess
 import pytest
 import yaml
 
-from tests.rules import alertmanager
+from tests.rules import alertmanager, forecast
 
 ROOT = alertmanager.ROOT
 RULES = sorted((ROOT / "deploy/prometheus/rules").glob("*.yml"))
@@ -152,3 +152,17 @@ def test_the_example_for_another_cluster_is_right(tmp_path: pathlib.Path) -> Non
     critical = {"job": "slurmdbd", "severity": "critical"}
     assert alertmanager.receivers(path, cluster="training", **critical) == "training-operators"
     assert alertmanager.receivers(path, cluster="alpha", **critical) == "on-call"
+
+
+def test_the_forecast_is_in_time_and_the_documents_say_when() -> None:
+    found = forecast.outcomes()
+    print(forecast.table(found))
+    for outcome in found:
+        if outcome.exhausted is None:
+            # A burst that would use up the rest within three days is told while it lasts.
+            assert outcome.firing <= (1 if outcome.month.name == "burst" else 0), outcome
+        else:
+            assert outcome.fired is not None, outcome
+            ahead = outcome.exhausted - outcome.fired
+            assert ahead >= (3 / 24 if outcome.month.name == "burst_over" else 4), outcome
+    assert forecast.table(found) in (ROOT / "docs/runbooks.md").read_text()
