@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows the exporter at work on one machine, with nothing set up before: a private MariaDB with four months of made-up
-# history of two clusters, a simulator that goes on from there, the exporter, and a Prometheus that scrapes it.
+# history of two clusters, a simulator that goes on from there, the exporter, a Prometheus that scrapes it and evaluates the
+# alert rules, and an Alertmanager that groups what fires, but reaches neither mail server nor pager.
 #
 #   deploy/demo.sh              runs until Ctrl-C; everything it started is stopped and its folder removed
 #   deploy/demo.sh --check      runs, verifies through Prometheus that the metrics are there and advance, and ends
@@ -17,6 +18,7 @@ usage: deploy/demo.sh [options]
   --timezone=ZONE         slurmdbd's time zone (default UTC)
   --exporter-port=N       default 19341, or a free one if that is taken
   --prometheus-port=N     default 19090, or a free one if that is taken
+  --alertmanager-port=N   default 19093, or a free one if that is taken
   --exporter=FILE         a built slurmdbd_exporter; without it one is built in build/demo
   --scale=X               part of the usual 55,000 jobs of history (default 1)
   --skip-packages         do not look for missing packages
@@ -26,7 +28,7 @@ END
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=/usr/bin/python3
 check=0 release=22.05 timezone=UTC exporter='' scale=1 packages=1
-exporter_port='' prometheus_port=''
+exporter_port='' prometheus_port='' alertmanager_port=''
 for argument in "$@"; do
   case "$argument" in
     --check) check=1 ;;
@@ -34,6 +36,7 @@ for argument in "$@"; do
     --timezone=*) timezone=${argument#*=} ;;
     --exporter-port=*) exporter_port=${argument#*=} ;;
     --prometheus-port=*) prometheus_port=${argument#*=} ;;
+    --alertmanager-port=*) alertmanager_port=${argument#*=} ;;
     --exporter=*) exporter=$(realpath "${argument#*=}") ;;
     --scale=*) scale=${argument#*=} ;;
     --skip-packages) packages=0 ;;
@@ -177,10 +180,19 @@ END
   wait_for 60 exporter curl -fsS "$exporter_url/-/ready"
 }
 
+# Port 9 of this machine stands for the mail server and the pager: nobody should get anything.
+start_alertmanager() {
+  cp -r deploy/alertmanager "$folder/alertmanager"
+  sed -i -e 's/localhost:\(25\|9095\)/127.0.0.1:9/' "$folder/alertmanager/alertmanager.yml"
+  launch alertmanager prometheus-alertmanager --config.file="$folder/alertmanager/alertmanager.yml" --cluster.listen-address= \
+    --storage.path="$folder/alertmanager/data" --web.listen-address="127.0.0.1:$alertmanager_port" --log.level=error
+  wait_for 60 alertmanager curl -fsS "$alertmanager_url/-/ready"
+}
+
 start_prometheus() {
   mkdir "$folder/prometheus"
   cp -r deploy/prometheus/. "$folder/prometheus"
-  sed -i -e "s/localhost:19341/127.0.0.1:$exporter_port/" -e 's/\(_interval\): 60s/\1: 5s/' -e 's/scrape_timeout: 10s/scrape_timeout: 5s/' \
+  sed -i -e "s/localhost:19341/127.0.0.1:$exporter_port/" -e "s/localhost:9093/127.0.0.1:$alertmanager_port/" -e 's/\(_interval\): 60s/\1: 5s/' -e 's/scrape_timeout: 10s/scrape_timeout: 5s/' \
     "$folder/prometheus/prometheus.yml"
   launch prometheus prometheus --config.file="$folder/prometheus/prometheus.yml" --storage.tsdb.path="$folder/prometheus/data" \
     --web.listen-address="127.0.0.1:$prometheus_port" --log.level=warn
@@ -192,8 +204,10 @@ start_prometheus() {
 folder=$(mktemp -d "${TMPDIR:-/tmp}/slurmdbd-demo.XXXXXX")
 exporter_port=$(port "$exporter_port" 19341 exporter)
 prometheus_port=$(port "$prometheus_port" 19090 prometheus)
+alertmanager_port=$(port "$alertmanager_port" 19093 alertmanager)
 exporter_url=http://127.0.0.1:$exporter_port
 prometheus_url=http://127.0.0.1:$prometheus_port
+alertmanager_url=http://127.0.0.1:$alertmanager_port
 
 [[ -n $exporter ]] || build
 [[ -x $exporter ]] || fail "$exporter is not a program"
@@ -202,13 +216,15 @@ start_database
 say "the exporter"
 start_exporter
 echo "reads the database every 5 s"
-say "Prometheus"
+say "Alertmanager and Prometheus"
+start_alertmanager
 start_prometheus
 echo "has the exporter's metrics"
 
 say "ready"
 echo "metrics     $exporter_url/metrics"
-echo "Prometheus  $prometheus_url"
+echo "Prometheus  $prometheus_url, its rules on /alerts"
+echo "Alerts      $alertmanager_url"
 echo
 "$python" -m deploy.demo.check example --prometheus "$prometheus_url"
 

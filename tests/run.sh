@@ -52,7 +52,7 @@ step() {
     return 0
   elif ((status == 0)); then
     ((passed += 1))
-    [[ $name != @(e2e|usage|zones|faults|demo|storm|kills|storms|1000kills|faults2|bench) ]] || tail -n 80 "$logs/$name.log" # their tables are worth seeing
+    [[ $name != @(rules|alerts|e2e|usage|zones|faults|demo|storm|kills|storms|1000kills|faults2|bench) ]] || tail -n 80 "$logs/$name.log" # their tables are worth seeing
     grep -hE '^SKIPPED|\[ *SKIPPED' "$logs/$name.log" | tail -n 10
     summary+=("$(printf '%-12s passed %4d s' "$name" $((SECONDS - begin)))")
   else
@@ -116,6 +116,9 @@ sreport_judges() {
   SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_usage "$@"
 }
 
+# Its table is worth seeing: -s.
+rules() { "$python" -m pytest -q -s -rs -p no:cacheprovider tests/rules; }
+
 end_to_end() {
   SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_accounting
 }
@@ -138,6 +141,8 @@ step kills "the exporter killed at random moments while the database changes" "$
 step e2e "against a real Slurm, judged by sacct" end_to_end
 step usage "roll-ups of a real slurmdbd, judged by sreport" sreport_judges America/New_York
 step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
+step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules
+step alerts "alerts delivered by a real Prometheus and Alertmanager" "$python" -m tests.e2e.test_alerts
 step demo "install, and deploy/demo.sh --check" installed
 if ((long || list)); then
   step history "many more random histories of the job ledger" \
@@ -146,6 +151,7 @@ if ((long || list)); then
   step 1000kills "1,000 kills" "$python" -m tests.storm.kills --kills 1000
   step zones "the same in other time zones" sreport_judges UTC Asia/Kolkata
   step faults2 "the same for two minutes" "$python" -m tests.storm.faults --long
+  step broken "rules broken one by one, each noticed" "$python" -m tests.rules.broken
   step bench "benchmarks against their alternatives" tests/bench/run.sh
 fi
 finish

@@ -51,6 +51,7 @@ def expressions() -> dict[str, str]:
     wanted = {
         "exporter scraped": 'up{job="slurmdbd"}',
         "database answers": "slurmdbd_up",
+        "alert rules evaluated": 'count({__name__=~"cluster:slurmdbd_.+"})',
     }
     for cluster in CLUSTERS:
         one = f'{{cluster="{cluster}"}}'
