@@ -27,7 +27,7 @@ from tests.support.mariadb import free_port
 from tests.support.slurm import wait_until
 
 RULES = servers.ROOT / "deploy/prometheus/rules"
-FASTER = 150  # 5 minutes are 2 seconds
+FASTER = 100  # 5 minutes are 3 seconds
 PATIENCE = 60
 COORDINATOR, ACCOUNTING, OPERATORS = "alice@example.org", "accounting@example.org", "operators@example.org"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
