@@ -83,6 +83,16 @@ def test_records_are_named_after_level_metric_and_operation() -> None:
             assert re.fullmatch(r"(quota|account|cluster):slurmdbd_[a-z_]+:[a-z0-9_]+", rule["record"])
 
 
+def test_rules_ask_for_metrics_that_there_are() -> None:
+    documented = (ROOT / "docs/metrics.md").read_text()
+    texts = [rule["expr"] for rule in rules()]
+    texts += [text for alert in alerts().values() for name, text in alert["annotations"].items() if name != "runbook_url"]
+    asked = {name for text in texts for name in re.findall(r"(?<!:)\bslurmdbd_\w+(?![\w:])", text)}
+    # Those of quotas are documented with their collector.
+    missing = {name for name in asked if "quota" not in name and f"`{name}`" not in documented}
+    assert {"slurmdbd_up", "slurmdbd_account_info"} <= asked and not missing, missing
+
+
 def test_each_alert_has_its_section_and_each_section_its_alert() -> None:
     sections = re.findall(r"^### (\w+)$", (ROOT / "docs/runbooks.md").read_text(), re.MULTILINE)
     assert sorted(sections) == sorted(alerts())
