@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collectors/slurmdb/job_histograms.h"
 #include "collectors/slurmdb/job_ledger.h"
 #include "collectors/slurmdb/tres.h"
 
@@ -40,6 +41,26 @@ class SumFamily {
   prometheus::MetricType type_;
   std::vector<std::string> labels_;
   std::map<std::vector<std::string>, Sum> sums_;
+};
+
+// Histograms by label values. Series of the same values are added up.
+class HistogramFamily {
+ public:
+  // `bounds` and what is observed are in whole parts, of which `parts` make one of the unit that is shown.
+  HistogramFamily(std::string name, std::string help, std::vector<std::string> labels,
+                  std::vector<std::int64_t> bounds, std::int64_t parts);
+
+  void Add(std::vector<std::string> values, const slurmdb::JobHistograms::Histogram& histogram);
+
+  prometheus::MetricFamily Build() const;
+
+ private:
+  std::string name_;
+  std::string help_;
+  std::vector<std::string> labels_;
+  std::vector<std::int64_t> bounds_;
+  double parts_;
+  std::map<std::vector<std::string>, slurmdb::JobHistograms::Histogram> sums_;
 };
 
 // Series with a value each. Label values have to differ.

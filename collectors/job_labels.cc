@@ -19,14 +19,17 @@ std::string ShortHash(const std::string& text) {
 
 }  // namespace
 
+std::string QosName(const slurmdb::AccountingView& view, std::uint32_t id_qos) {
+  if (id_qos == 0) return "";
+  const auto qos = view.qos->find(id_qos);
+  return qos != view.qos->end() ? qos->second : std::to_string(id_qos);
+}
+
 JobLabels LabelsOf(const slurmdb::AccountingView& view, const slurmdb::ClusterView& cluster,
                    const slurmdb::JobGroup& group, const CollectorOptions& options) {
   JobLabels labels;
   labels.partition = group.partition;
-  if (group.id_qos != 0) {
-    const auto qos = view.qos->find(group.id_qos);
-    labels.qos = qos != view.qos->end() ? qos->second : std::to_string(group.id_qos);
-  }
+  labels.qos = QosName(view, group.id_qos);
   const std::string uid = std::to_string(group.id_user);
   std::string user = uid;
   labels.account = group.account;

@@ -21,6 +21,9 @@ struct JobLabels {
 JobLabels LabelsOf(const slurmdb::AccountingView& view, const slurmdb::ClusterView& cluster,
                    const slurmdb::JobGroup& group, const CollectorOptions& options);
 
+// The label `qos` of a QOS id: its name, the number when the table does not have it, empty for 0.
+std::string QosName(const slurmdb::AccountingView& view, std::uint32_t id_qos);
+
 // The label `user` of a user; none when it is not to be exposed. `uid` is what UserLabel::kId shows.
 std::optional<std::string> ShownUser(const std::string& user, const std::string& uid,
                                      const CollectorOptions& options);

@@ -166,9 +166,7 @@ Families CollectUsage(const slurmdb::AccountingView& view, const CollectorOption
                  view.tres->UnitScale(key.second), line);
     }
     for (const auto& [key, line] : summary.lines(UsageKind::kQos)) {
-      const auto found = view.qos->find(key.first);
-      qos.Add({name, found == view.qos->end() ? std::to_string(key.first) : found->second,
-               view.tres->Label(key.second)},
+      qos.Add({name, QosName(view, key.first), view.tres->Label(key.second)},
               view.tres->UnitScale(key.second), line);
     }
     for (UsageFamilies* family : {&accounts, &users, &wckeys, &qos}) family->Flush(summary);

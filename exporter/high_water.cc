@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -21,6 +22,7 @@ namespace {
 constexpr char kSeparator = '\x1f';  // cannot be part of a name in Slurm
 constexpr char kConsumption[] = "slurmdbd_account_tres_seconds_total";
 constexpr char kCorrections[] = "slurmdbd_corrections_tres_seconds_total";
+constexpr char kSum[] = "sum";  // in place of a bound
 constexpr int kFormat = 1;
 
 std::string KeyOf(const prometheus::ClientMetric& metric) {
@@ -203,11 +205,51 @@ void HighWater::Hold(prometheus::MetricFamily& family, const std::map<std::strin
   }
 }
 
+// A histogram is as many counters as it has lines.
+void HighWater::HoldHistograms(prometheus::MetricFamily& family,
+                               const std::map<std::string, std::int64_t>& epochs) {
+  prometheus::MetricFamily lines{family.name, "", prometheus::MetricType::Counter, {}};
+  const auto add = [&](const prometheus::ClientMetric& metric, const std::string& le, double value) {
+    prometheus::ClientMetric& line = lines.metric.emplace_back();
+    line.label = metric.label;
+    line.label.push_back({"le", le});
+    line.counter.value = value;
+  };
+  for (const prometheus::ClientMetric& metric : family.metric) {
+    for (const auto& bucket : metric.histogram.bucket)
+      add(metric, fmt::format("{}", bucket.upper_bound), static_cast<double>(bucket.cumulative_count));
+    add(metric, kSum, metric.histogram.sample_sum);
+  }
+  Hold(lines, epochs);
+  std::map<std::string, prometheus::ClientMetric> held;  // by label values
+  for (prometheus::ClientMetric& line : lines.metric) {
+    const std::string le = std::move(line.label.back().value);
+    line.label.pop_back();
+    prometheus::ClientMetric& metric = held[KeyOf(line)];
+    metric.label = line.label;
+    if (le == kSum) {
+      metric.histogram.sample_sum = line.counter.value;
+    } else {
+      metric.histogram.bucket.push_back(
+          {static_cast<std::uint64_t>(line.counter.value), std::strtod(le.c_str(), nullptr)});
+    }
+  }
+  family.metric.clear();
+  for (auto& [key, metric] : held) {
+    auto& buckets = metric.histogram.bucket;
+    std::sort(buckets.begin(), buckets.end(),
+              [](const auto& a, const auto& b) { return a.upper_bound < b.upper_bound; });
+    if (!buckets.empty()) metric.histogram.sample_count = buckets.back().cumulative_count;
+    family.metric.push_back(std::move(metric));
+  }
+}
+
 void HighWater::Apply(std::vector<prometheus::MetricFamily>& families,
                       const std::map<std::string, std::int64_t>& epochs) {
   bool consumption = false;
   for (prometheus::MetricFamily& family : families) {
     if (family.type == prometheus::MetricType::Counter) Hold(family, epochs);
+    if (family.type == prometheus::MetricType::Histogram) HoldHistograms(family, epochs);
     consumption |= family.name == kConsumption;
   }
   if (!consumption) return;

@@ -1,6 +1,7 @@
-// Counters never fall. What was last published for each counter series is kept, in memory and in a file, and
-// a series whose sum has come down since (a runaway job was repaired, old jobs were purged, a record came
-// late) is held where it was until the sum has caught up. How much was held back is a counter of its own.
+// Counters never fall, nor do the lines of histograms. What was last published for each is kept, in memory
+// and in a file, and a series whose sum has come down since (a runaway job was repaired, old jobs were
+// purged, a record came late) is held where it was until the sum has caught up. How much was held back is a
+// counter of its own.
 //
 //   HighWater marks("/var/lib/slurmdbd_exporter", fingerprint);
 //   marks.Apply(families, {{"alpha", epoch}});   // each poll, each collector
@@ -59,6 +60,7 @@ class HighWater {
   void Load();
   void Lock();
   void Hold(prometheus::MetricFamily& family, const std::map<std::string, std::int64_t>& epochs);
+  void HoldHistograms(prometheus::MetricFamily& family, const std::map<std::string, std::int64_t>& epochs);
 
   std::filesystem::path directory_;
   std::filesystem::path file_;

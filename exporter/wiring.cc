@@ -1,9 +1,11 @@
 #include "exporter/wiring.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <stdexcept>
 
@@ -44,6 +46,16 @@ slurmdb::Epoch EpochOf(const Epoch& epoch, const slurmdb::Calendar& calendar) {
   const std::string flag = "--" + setting;
   if (origin == config.origins.end() || origin->second == flag) throw ConfigError(flag + ": " + why);
   throw ConfigError(origin->second + ": " + setting + ": " + why);
+}
+
+slurmdb::HistogramBounds BoundsOf(const HistogramConfig& config) {
+  slurmdb::HistogramBounds bounds;
+  const auto of = [&](slurmdb::Observed what) -> auto& { return bounds[static_cast<std::size_t>(what)]; };
+  for (const Duration bound : config.wait) of(slurmdb::Observed::kWait).push_back(Seconds(bound));
+  for (const Duration bound : config.run) of(slurmdb::Observed::kRun).push_back(Seconds(bound));
+  for (const double share : config.timelimit)
+    of(slurmdb::Observed::kTimelimitUsed).push_back(std::llround(share * slurmdb::kRatioParts));
+  return bounds;
 }
 
 slurmdb::Calendar CalendarOf(const Config& config) {
@@ -99,6 +111,7 @@ slurmdb::AccountingOptions AccountingOptionsOf(const Config& config) {
   options.ledger.wide_window = Seconds(config.counter.wide_window);
   options.ledger.wide_interval = Seconds(config.counter.wide_interval);
   options.ledger.recount_interval = Seconds(config.counter.recount_interval);
+  options.ledger.histograms = BoundsOf(config.histogram);
   return options;
 }
 
@@ -137,8 +150,10 @@ void Validate(const Config& config) {
 }
 
 std::string FingerprintOf(const Config& config) {
-  return fmt::format("user-label={} user-include={} user-exclude={}", static_cast<int>(config.user_label),
-                     config.users.include(), config.users.exclude());
+  const slurmdb::HistogramBounds bounds = BoundsOf(config.histogram);
+  return fmt::format("user-label={} user-include={} user-exclude={} histograms={};{};{}",
+                     static_cast<int>(config.user_label), config.users.include(), config.users.exclude(),
+                     fmt::join(bounds[0], ","), fmt::join(bounds[1], ","), fmt::join(bounds[2], ","));
 }
 
 std::vector<std::string> EnabledCollectors(const Config& config) {

@@ -187,6 +187,7 @@ void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
     } else {
       LedgerOptions options = options_.ledger;
       options.rule = Rule::kRollUp;
+      options.histograms = {};
       options.epoch = from;
       std::unique_ptr<JobLedger> fresh = FreshLedger(cluster.since_rollup.get(), options, jobs);
       (fresh != nullptr ? *fresh : *cluster.since_rollup).Update(jobs, moment_);

@@ -84,7 +84,25 @@ void TresSums::Add(const TresSums& other) {
   for (const auto& [id, amount] : other.entries_) Add(id, amount);
 }
 
+void TresSums::Subtract(const TresSums& other) {
+  for (const auto& [id, amount] : other.entries_) {
+    const auto at = std::find_if(entries_.begin(), entries_.end(),
+                                 [id = id](const auto& entry) { return entry.first == id; });
+    if (at != entries_.end()) at->second -= amount;
+  }
+  std::erase_if(entries_, [](const auto& entry) { return entry.second == 0; });
+}
+
+TresSums& JobTotals::EndedAs(JobState state) {
+  auto at = std::lower_bound(ended_tres_seconds.begin(), ended_tres_seconds.end(), state,
+                             [](const auto& entry, JobState wanted) { return entry.first < wanted; });
+  if (at == ended_tres_seconds.end() || at->first != state)
+    at = ended_tres_seconds.insert(at, {state, TresSums{}});
+  return at->second;
+}
+
 void JobTotals::Add(const JobTotals& other) {
+  for (const auto& [state, sums] : other.ended_tres_seconds) EndedAs(state).Add(sums);
   tres_seconds.Add(other.tres_seconds);
   energy_joules += other.energy_joules;
   started += other.started;
@@ -207,8 +225,18 @@ std::size_t JobLedger::IndexOf(const GroupKey& key) {
   groups_.push_back({key.id_assoc, key.id_qos, key.id_user, std::string(key.account),
                      std::string(key.partition), key.id_wckey, key.hour});
   whole_.push_back(index);
+  shape_of_.push_back(ShapeOf(key));
   group_index_.emplace(hash, index);
   totals_.resize(groups_.size());  // so that every group has totals even when this reading comes to nothing
+  return index;
+}
+
+std::size_t JobLedger::ShapeOf(const GroupKey& key) {
+  JobShape shape{key.id_qos, std::string(key.partition)};
+  const auto at = std::find(shapes_.begin(), shapes_.end(), shape);
+  const auto index = static_cast<std::size_t>(at - shapes_.begin());
+  if (at == shapes_.end()) shapes_.push_back(std::move(shape));
+  histograms_.resize(shapes_.size());
   return index;
 }
 
@@ -253,12 +281,18 @@ JobLedger::Bucket& JobLedger::BucketAt(std::int64_t time, Reading& reading) cons
 
 namespace {
 
-void Count(JobTotals& totals, const TresCounts& tres_alloc, std::int64_t seconds) {
-  totals.tres_seconds.Expect(tres_alloc.size());
+void Count(TresSums& sums, const TresCounts& tres_alloc, std::int64_t seconds) {
+  sums.Expect(tres_alloc.size());
   for (const TresCount& tres : tres_alloc) {
     if (tres.id == kTresEnergy) continue;
-    totals.tres_seconds.Add(tres.id, Uint128{tres.count} * static_cast<std::uint64_t>(seconds));
+    sums.Add(tres.id, Uint128{tres.count} * static_cast<std::uint64_t>(seconds));
   }
+}
+
+void CountEnded(JobTotals& totals, const TresCounts& tres_alloc, JobState state, std::int64_t seconds) {
+  Count(totals.tres_seconds, tres_alloc, seconds);
+  // Most jobs complete: what they used is worked out once, as the rest, and not kept in every bucket.
+  if (state != JobState::kCompleted) Count(totals.EndedAs(state), tres_alloc, seconds);
 }
 
 // By kRollUp: what a job adds within [from, to).
@@ -288,6 +322,23 @@ void CountEnd(JobTotals& totals, const TresCounts& tres_alloc, JobState state) {
 
 }  // namespace
 
+void JobLedger::ObserveStart(JobHistograms& histograms, std::uint64_t time_eligible,
+                             std::uint64_t time_start) const {
+  if (!IsInstant(time_eligible) || time_eligible > time_start) return;
+  histograms.Observe(options_.histograms, Observed::kWait,
+                     static_cast<std::int64_t>(time_start - time_eligible));
+}
+
+void JobLedger::ObserveEnd(JobHistograms& histograms, JobState state, std::int64_t seconds,
+                           std::optional<std::uint64_t> limit) const {
+  if (state == JobState::kResizing) return;
+  seconds = std::max<std::int64_t>(0, seconds);
+  histograms.Observe(options_.histograms, Observed::kRun, seconds);
+  if (!limit || *limit == 0 || IsUnset32(*limit)) return;
+  const Uint128 parts = Uint128{static_cast<std::uint64_t>(seconds)} * kRatioParts / (Uint128{*limit} * 60);
+  histograms.Observe(options_.histograms, Observed::kTimelimitUsed, static_cast<std::int64_t>(parts));
+}
+
 void JobLedger::Take(const JobRow& row, Reading& reading) {
   const std::int64_t end = Signed(row.time_end);
   if (end == 0 || end > reading.as_of) {
@@ -313,14 +364,21 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
   }
   Bucket& bucket = BucketAt(end, reading);
   bucket.keys.push_back(Pack(row.key));
-  JobTotals& totals = bucket.totals[GroupOf(row)];
+  const std::size_t group = GroupOf(row);
+  JobTotals& totals = bucket.totals[group];
   scratch_.clear();
   ParseTres(row.tres_alloc, scratch_);
   CountEnd(totals, scratch_, state);
   if (!ran) return;
-  if (start >= options_.epoch) ++totals.started;
-  const std::int64_t seconds = end - std::max(start, options_.epoch) - Signed(row.time_suspended);
-  if (seconds > 0) Count(totals, scratch_, seconds);
+  JobHistograms& histograms = bucket.histograms[shape_of_[group]];
+  if (start >= options_.epoch) {
+    ++totals.started;
+    ObserveStart(histograms, row.time_eligible, row.time_start);
+  }
+  const std::int64_t suspended = Signed(row.time_suspended);
+  ObserveEnd(histograms, state, end - start - suspended, row.timelimit);
+  const std::int64_t seconds = end - std::max(start, options_.epoch) - suspended;
+  if (seconds > 0) CountEnded(totals, scratch_, state, seconds);
 }
 
 void JobLedger::Settle(const LiveJob& job, Reading& reading) {
@@ -329,7 +387,10 @@ void JobLedger::Settle(const LiveJob& job, Reading& reading) {
   if (options_.rule == Rule::kRealTime) {
     JobTotals& totals = bucket.totals[job.group];
     CountEnd(totals, job.tres_alloc, job.state);
-    Count(totals, job.tres_alloc, job.RunSeconds(options_.epoch, reading.as_of));
+    CountEnded(totals, job.tres_alloc, job.state, job.RunSeconds(options_.epoch, reading.as_of));
+    ObserveEnd(bucket.histograms[shape_of_[job.group]], job.state,
+               Signed(job.time_end) - Signed(job.time_start) - Signed(job.time_suspended),
+               job.timelimit_minutes);
     return;
   }
   if (!job.ran) return;
@@ -404,6 +465,7 @@ void JobLedger::Coalesce(std::int64_t now) {
     Bucket& wider = buckets_[cell.start];
     wider.width = cell.width;
     for (const auto& [group, totals] : bucket.totals) wider.totals[group].Add(totals);
+    for (const auto& [shape, histograms] : bucket.histograms) wider.histograms[shape].Add(histograms);
     const auto middle = static_cast<std::ptrdiff_t>(wider.keys.size());
     wider.keys.insert(wider.keys.end(), bucket.keys.begin(), bucket.keys.end());
     std::inplace_merge(wider.keys.begin(), wider.keys.begin() + middle, wider.keys.end());
@@ -514,16 +576,26 @@ std::vector<std::pair<JobGroup, TresSums>> JobLedger::RolledUp(std::int64_t from
 void JobLedger::SumUp() {
   if (options_.rule == Rule::kRollUp) return;
   totals_.assign(groups_.size(), JobTotals{});
+  histograms_.assign(shapes_.size(), JobHistograms{});
   for (const auto& [start, bucket] : buckets_) {
     for (const auto& [group, totals] : bucket.totals) totals_[group].Add(totals);
+    for (const auto& [shape, histograms] : bucket.histograms) histograms_[shape].Add(histograms);
+  }
+  for (JobTotals& totals : totals_) {
+    TresSums completed = totals.tres_seconds;
+    for (const auto& [state, sums] : totals.ended_tres_seconds) completed.Subtract(sums);
+    if (!completed.entries().empty()) totals.EndedAs(JobState::kCompleted) = std::move(completed);
   }
   for (const LiveJob& job : live_) {
     if (!job.ran) continue;
     const std::int64_t start = Signed(job.time_start);
     JobTotals& totals = totals_[job.group];
-    if (start >= options_.epoch && start <= moment_.as_of) ++totals.started;
+    if (start >= options_.epoch && start <= moment_.as_of) {
+      ++totals.started;
+      ObserveStart(histograms_[shape_of_[job.group]], job.time_eligible, job.time_start);
+    }
     const std::int64_t seconds = job.RunSeconds(options_.epoch, moment_.as_of);
-    if (seconds > 0) Count(totals, job.tres_alloc, seconds);
+    if (seconds > 0) Count(totals.tres_seconds, job.tres_alloc, seconds);
   }
 }
 

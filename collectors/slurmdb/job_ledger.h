@@ -32,6 +32,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "collectors/slurmdb/job_histograms.h"
 #include "collectors/slurmdb/job_state.h"
 #include "collectors/slurmdb/rows.h"
 #include "collectors/slurmdb/tres.h"
@@ -79,6 +80,7 @@ struct LedgerOptions {
   std::int64_t wide_window = 93600;
   std::int64_t wide_interval = 3600;
   std::int64_t recount_interval = 86400;
+  HistogramBounds histograms;  // with kRealTime
 };
 
 // The instants of one poll.
@@ -104,6 +106,14 @@ struct JobGroup {
   bool operator==(const JobGroup&) const = default;
 };
 
+// What histograms are told apart by.
+struct JobShape {
+  std::uint32_t id_qos = 0;
+  std::string partition;
+
+  bool operator==(const JobShape&) const = default;
+};
+
 // Sums by TRES id, sorted by id.
 class TresSums {
  public:
@@ -113,6 +123,8 @@ class TresSums {
     if (entries_.capacity() == 0) entries_.reserve(ids);
   }
   void Add(const TresSums& other);
+  // No sum of `other` may exceed this one's. Drops sums that come to 0.
+  void Subtract(const TresSums& other);
   const std::vector<std::pair<std::uint32_t, Uint128>>& entries() const { return entries_; }
   bool operator==(const TresSums&) const = default;
 
@@ -127,7 +139,11 @@ struct JobTotals {
   // 32 bits: there is one of these for each group and bucket, and jobs are counted, not seconds.
   std::uint32_t started = 0;
   std::array<std::uint32_t, kJobStates> ended{};
+  // Of tres_seconds, those of rows that ended, by how, in the order of states; in a bucket without
+  // kCompleted, which is the rest.
+  std::vector<std::pair<JobState, TresSums>> ended_tres_seconds;
 
+  TresSums& EndedAs(JobState state);
   void Add(const JobTotals& other);
   bool operator==(const JobTotals&) const = default;
 };
@@ -174,6 +190,11 @@ class JobLedger {
   const std::vector<JobGroup>& groups() const { return groups_; }
   // kRealTime: one entry a group, same index.
   const std::vector<JobTotals>& totals() const { return totals_; }
+  const std::vector<JobShape>& shapes() const { return shapes_; }
+  // kRealTime: of rows that started, and of those that ended, since the epoch; one entry a shape, same index.
+  // Rows that go on after a resize have the start of the one before: their wait is not counted, and of a
+  // resized job only the last row's run, which is the whole one.
+  const std::vector<JobHistograms>& histograms() const { return histograms_; }
   // kRollUp: what was consumed within [from, to), by group; groups of all hours but with `hour` 0. `from` and
   // `to` lie a whole number of hours after the epoch, except that `to` may be as_of.
   std::vector<std::pair<JobGroup, TresSums>> RolledUp(std::int64_t from, std::int64_t to) const;
@@ -184,6 +205,7 @@ class JobLedger {
   struct Bucket {
     std::int64_t width = 0;
     std::unordered_map<std::size_t, JobTotals> totals;  // by group
+    std::map<std::size_t, JobHistograms> histograms;    // by shape
     std::vector<std::uint64_t> keys;  // of all its rows, packed; sorted once it is in the book
   };
   using Buckets = std::map<std::int64_t, Bucket>;  // by start
@@ -205,6 +227,11 @@ class JobLedger {
   std::size_t HourOf(std::size_t group, std::int64_t hour);
   struct GroupKey;
   std::size_t IndexOf(const GroupKey& key);
+  std::size_t ShapeOf(const GroupKey& key);
+  void ObserveStart(JobHistograms& histograms, std::uint64_t time_eligible, std::uint64_t time_start) const;
+  // `seconds`: its whole run. `limit`: its time limit in minutes.
+  void ObserveEnd(JobHistograms& histograms, JobState state, std::int64_t seconds,
+                  std::optional<std::uint64_t> limit) const;
   // Puts an ended job into its bucket, its suspensions known.
   void Settle(const LiveJob& job, Reading& reading);
   LiveJob JobOf(const JobRow& row);
@@ -223,10 +250,13 @@ class JobLedger {
   std::unordered_multimap<std::size_t, std::size_t> group_index_;  // hash of a group -> its index
   std::vector<std::uint32_t>
       met_;  // by the hash's last bits: the group found last, which is likely to come again
-  std::vector<std::size_t> whole_;  // by group: the one with hour 0
+  std::vector<std::size_t> whole_;     // by group: the one with hour 0
+  std::vector<std::size_t> shape_of_;  // by group
+  std::vector<JobShape> shapes_;
   Buckets buckets_;
   std::vector<LiveJob> live_;
   std::vector<JobTotals> totals_;
+  std::vector<JobHistograms> histograms_;
   TresCounts scratch_;
   std::int64_t read_at_ = 0;     // `now` of the last successful reading
   std::int64_t widened_at_ = 0;  // of the last one with a wide window

@@ -66,6 +66,12 @@ struct CounterConfig {
   Duration recount_interval{};
 };
 
+struct HistogramConfig {  // upper bounds, ascending, at least one
+  std::vector<Duration> wait;
+  std::vector<Duration> run;
+  std::vector<double> timelimit;
+};
+
 struct CollectorConfig {
   std::string name;
   bool enabled = false;
@@ -88,6 +94,7 @@ struct Config {
   UserLabel user_label = UserLabel::kName;
   std::string timezone;  // a name that exists, or "" for this machine's
   CounterConfig counter;
+  HistogramConfig histogram;
   Duration poll_interval{};
   std::string state_directory;  // "" = none
   bool collector_disable_defaults = false;

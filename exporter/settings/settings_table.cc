@@ -99,6 +99,38 @@ std::string ParseTimeZone(const std::string& text) {
   return text;
 }
 
+// Upper bounds of a histogram, by comma.
+template <typename T, typename Parse>
+std::vector<T> ParseBounds(const std::string& text, Parse parse) {
+  std::vector<T> bounds;
+  for (std::size_t from = 0; from <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', from), text.size());
+    bounds.push_back(parse(text.substr(from, comma - from)));
+    if (bounds.size() > 1 && bounds.back() <= bounds[bounds.size() - 2])
+      Refuse(text, "is not in ascending order");
+    from = comma + 1;
+  }
+  return bounds;
+}
+
+std::vector<Duration> ParseTimeBounds(const std::string& text) {
+  return ParseBounds<Duration>(text, [&](const std::string& one) {
+    const Duration bound = ParseDuration(one);
+    if (bound % std::chrono::seconds(1) != Duration::zero()) Refuse(text, "has a part of a second");
+    return bound;
+  });
+}
+
+std::vector<double> ParseRatioBounds(const std::string& text) {
+  return ParseBounds<double>(text, [&](const std::string& one) {
+    double bound = 0;
+    const auto [stop, error] = std::from_chars(one.data(), one.data() + one.size(), bound);
+    if (error != std::errc() || stop != one.data() + one.size() || !(bound > 0) || bound > 100)
+      Refuse(text, "is not a list of shares such as 0.25,0.5,1");
+    return bound;
+  });
+}
+
 // `get` maps a Config to the member that the parsed value goes to.
 template <typename Parse, typename Get>
 Setting One(const std::string& name, Kind kind, const std::string& default_text, const std::string& help,
@@ -340,6 +372,18 @@ void AddCounting(std::vector<Setting>& table) {
   table.push_back(Time(
       "counter.recount-interval", "24h", "How often everything since the epoch is read again.",
       [](Config & c) -> auto& { return c.counter.recount_interval; }));
+  table.push_back(One(
+      "histogram.wait-buckets", Kind::kString, "10s,1m,5m,15m,30m,1h,2h,4h,8h,12h,1d,2d,3d,7d,14d",
+      "Upper bounds of slurmdbd_job_wait_seconds.", ParseTimeBounds,
+      [](Config & c) -> auto& { return c.histogram.wait; }));
+  table.push_back(One(
+      "histogram.run-buckets", Kind::kString, "10s,1m,5m,15m,30m,1h,2h,4h,8h,12h,1d,2d,3d,7d,14d,30d",
+      "Upper bounds of slurmdbd_job_run_seconds.", ParseTimeBounds,
+      [](Config & c) -> auto& { return c.histogram.run; }));
+  table.push_back(One(
+      "histogram.timelimit-buckets", Kind::kString, "0.01,0.05,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.99,1",
+      "Upper bounds of slurmdbd_job_timelimit_used_ratio.", ParseRatioBounds,
+      [](Config & c) -> auto& { return c.histogram.timelimit; }));
   table.push_back(Time(
       "poll.interval", "60s", "How often the database is read.",
       [](Config & c) -> auto& { return c.poll_interval; }));

@@ -30,7 +30,7 @@ from tests.support.slurm import Cluster, PrivateSlurm
 
 FIELDS = (
     "Cluster", "JobIDRaw", "JobID", "Account", "User", "Partition", "QOS", "State", "Submit", "Start", "End",
-    "ElapsedRaw", "Suspended", "NodeList", "AllocTRES", "ReqTRES",
+    "Eligible", "TimelimitRaw", "ElapsedRaw", "Suspended", "NodeList", "AllocTRES", "ReqTRES",
 )  # fmt: skip
 OPEN_STATES = ("pending", "running", "suspended")
 Totals = dict[tuple[str, ...], int]
@@ -50,6 +50,8 @@ class Row:
     job: str
     job_raw: int
     submit: int
+    eligible: int | None
+    timelimit: int | None  # minutes
     start: int | None
     end: int | None
     elapsed: int
@@ -126,6 +128,8 @@ def read(slurm: PrivateSlurm, at: int | None = None) -> list[Row]:
                 job=row["JobID"],
                 job_raw=int(row["JobIDRaw"]),
                 submit=int(row["Submit"]),
+                eligible=_instant(row["Eligible"]),
+                timelimit=_instant(row["TimelimitRaw"]),
                 start=_instant(row["Start"]) if ran else None,
                 end=_instant(row["End"]),
                 elapsed=elapsed,
@@ -169,6 +173,56 @@ def started(rows: Iterable[Row], by: Sequence[str], at: int | None = None) -> To
 
 def ended(rows: Iterable[Row], by: Sequence[str], at: int | None = None) -> Totals:
     return total((row for row in rows if row.end is not None and (at is None or row.end <= at)), by, lambda _: 1)
+
+
+def lost(rows: Iterable[Row], by: Sequence[str], at: int | None = None) -> Totals:
+    """What rows that have ended consumed."""
+    return consumed((row for row in rows if row.end is not None and (at is None or row.end <= at)), by)
+
+
+# Upper bounds of the exporter's histograms, which are cumulative: seconds, seconds, share of the time limit.
+MINUTE, HOUR, DAY = 60, 3600, 86400
+WAITS = (10, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, *(n * HOUR for n in (1, 2, 4, 8, 12)), *(n * DAY for n in (1, 2, 3, 7, 14)))
+RUNS = (*WAITS, 30 * DAY)
+SHARES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 1)
+
+
+def le(bound: float) -> str:
+    """As a page writes it."""
+    if bound == float("inf"):
+        return "+Inf"
+    return f"{bound:g}" if bound >= 1e6 else str(float(bound))
+
+
+def cumulative(rows: Iterable[Row], by: Sequence[str], bounds: Sequence[float], value: Callable[[Row], float | None]) -> Totals:
+    """How many rows have at most each bound; the bound is the last part of the key, as the page has it."""
+    counts: Totals = {}
+    for row in rows:
+        if (observed := value(row)) is None:
+            continue
+        for bound in (*bounds, float("inf")):
+            key = (*(getattr(row, label) for label in by), le(bound))
+            counts[key] = counts.get(key, 0) + (observed <= bound)
+    return counts
+
+
+def wait(row: Row, at: int | None = None) -> int | None:
+    """From eligible to start. A row that goes on after a resize is eligible after it started, and does not wait."""
+    if row.start is None or row.eligible is None or row.eligible > row.start or (at is not None and row.start > at):
+        return None
+    return row.start - row.eligible
+
+
+def run(row: Row, at: int | None = None) -> int | None:
+    """From start to end; that of a resized job is told by its last row."""
+    if row.start is None or row.end is None or row.state == "resizing" or (at is not None and row.end > at):
+        return None
+    return row.elapsed
+
+
+def share(row: Row, at: int | None = None) -> float | None:
+    ran = run(row, at)
+    return None if ran is None or not row.timelimit else ran / (row.timelimit * MINUTE)
 
 
 def present(rows: Iterable[Row], by: Sequence[str]) -> Totals:

@@ -32,7 +32,8 @@ from tests.support.slurm import PrivateSlurm, SlurmError, free_port  # noqa: E40
 CLUSTERS = ("alpha", "beta-2")
 SETTLE = 10  # of the serving exporter: records of jobs arrive up to about 5 s late
 COUNTERS = ("slurmdbd_account_tres_seconds_total", "slurmdbd_user_tres_seconds_total", "slurmdbd_jobs_started_total",
-            "slurmdbd_jobs_ended_total")  # fmt: skip
+            "slurmdbd_jobs_ended_total", "slurmdbd_jobs_ended_tres_seconds_total", "slurmdbd_job_wait_seconds_bucket",
+            "slurmdbd_job_run_seconds_sum")  # fmt: skip
 SHOWN = 3  # differences of a kind that are told about
 Totals = dict[tuple[str, ...], int]
 
@@ -120,6 +121,18 @@ def outcomes(rows: list[judge.Row], at: int | None = None) -> Wanted:
     yield "started", "slurmdbd_jobs_started_total", by, judge.started(rows, by, at), 10
     by = (*by, "state")
     yield "ended by state", "slurmdbd_jobs_ended_total", by, judge.ended(rows, by, at), 10
+    by = ("cluster", "partition", "account", "state")
+    metric = "slurmdbd_jobs_ended_tres_seconds_total"
+    yield "consumed, by final state", metric, (*by, "tres"), judge.lost(rows, by, at), 20
+    by = ("cluster", "partition", "qos")
+    for kind, name, bounds, value in (
+        ("wait", "slurmdbd_job_wait_seconds", judge.WAITS, lambda row: judge.wait(row, at)),
+        ("run", "slurmdbd_job_run_seconds", judge.RUNS, lambda row: judge.run(row, at)),
+        ("share of the time limit", "slurmdbd_job_timelimit_used_ratio", judge.SHARES, lambda row: judge.share(row, at)),
+    ):
+        yield f"rows by {kind}", f"{name}_bucket", (*by, "le"), judge.cumulative(rows, by, bounds, value), 40
+        if kind != "share of the time limit":
+            yield f"sum of {kind}", f"{name}_sum", by, judge.total(rows, by, lambda row, value=value: value(row) or 0), 3
 
 
 def presence(rows: list[judge.Row]) -> Wanted:
@@ -175,7 +188,7 @@ class Run:
     def against_page(self, how: str, page: servers.Page, rows: list[judge.Row], wanted: Wanted) -> None:
         for kind, metric, by, expected, least in wanted:
             actual = page.totals(metric, by)
-            if "state" in by and kind != "ended by state":
+            if "state" in by and kind not in ("ended by state", "consumed, by final state"):
                 actual = of_state(actual, by, kind)
 
             def evidence(key: tuple[str, ...], metric: str = metric, by: tuple[str, ...] = by) -> str:
@@ -186,7 +199,7 @@ class Run:
     def against_prometheus(self, rows: list[judge.Row], wanted: Wanted) -> None:
         for kind, metric, by, expected, least in wanted:
             actual = self.prometheus.totals(metric, by)
-            if "state" in by and kind != "ended by state":
+            if "state" in by and kind not in ("ended by state", "consumed, by final state"):
                 actual = of_state(actual, by, kind)
 
             def evidence(key: tuple[str, ...], by: tuple[str, ...] = by) -> str:

@@ -17,6 +17,8 @@ COUNTERS = (
     "slurmdbd_account_energy_joules_total",
     "slurmdbd_jobs_started_total",
     "slurmdbd_jobs_ended_total",
+    "slurmdbd_jobs_ended_tres_seconds_total",
+    *(f"slurmdbd_job_{what}_{line}" for what in ("wait_seconds", "run_seconds", "timelimit_used_ratio") for line in ("bucket", "sum", "count")),
     "slurmdbd_corrections_tres_seconds_total",
 )
 # Generous: an answer takes milliseconds, but the machine may be busy with something else.

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tests.e2e.judge import RUNS, SHARES, WAITS, le
+
 # The labels after `cluster`, in the order of the keys' values.
 LABELS = {
     "slurmdbd_account_tres_seconds_total": ("account", "partition", "qos", "tres"),
@@ -17,6 +19,12 @@ LABELS = {
     "slurmdbd_account_energy_joules_total": ("account",),
     "slurmdbd_jobs_started_total": ("partition", "account", "qos"),
     "slurmdbd_jobs_ended_total": ("partition", "account", "qos", "state"),
+    "slurmdbd_jobs_ended_tres_seconds_total": ("partition", "account", "state", "tres"),
+    "slurmdbd_job_wait_seconds_bucket": ("partition", "qos", "le"),
+    "slurmdbd_job_wait_seconds_sum": ("partition", "qos"),
+    "slurmdbd_job_run_seconds_bucket": ("partition", "qos", "le"),
+    "slurmdbd_job_run_seconds_sum": ("partition", "qos"),
+    "slurmdbd_job_timelimit_used_ratio_bucket": ("partition", "qos", "le"),
 }
 STATES = ("pending running suspended completed cancelled failed timeout node_fail preempted boot_fail deadline out_of_memory").split()
 FLAGS = {1024: "requeued", 8192: "resizing", 524288: "revoked"}
@@ -30,6 +38,8 @@ _ROWS = """
 select if(a.acct is null, j.account, a.acct) as account, j.`partition`, ifnull(q.name, '') as qos, concat(',', j.tres_alloc) as tres,
   if(ifnull(a.user, '') = '', j.id_user, a.user) as user, j.state, j.time_start,
   if(j.time_end = 0 or j.time_end > {as_of}, 0, j.time_end) as ended,
+  j.time_eligible, j.timelimit, cast(j.time_end as signed) - cast(j.time_start as signed)
+    - ifnull((select sum(s.time_end - s.time_start) from `{cluster}_suspend_table` s where s.job_db_inx = j.job_db_inx), 0) as ran_seconds,
   j.state <> 0 and j.time_start > 0 and (j.time_end = 0 or j.tres_alloc <> '') as ran,
   greatest(0, cast(least(if(j.time_end = 0, {as_of}, j.time_end), {as_of}) as signed) - cast(greatest(j.time_start, {epoch}) as signed)
     - ifnull((select sum(greatest(0,
@@ -46,12 +56,23 @@ select r.account, r.`partition`, r.qos, r.user, if(t.name = '', t.type, concat(t
 from ({rows}) r join tres_table t on t.deleted = 0 and t.type <> 'energy' and r.tres regexp concat(',', t.id, '=')
 where r.ran and r.seconds > 0 and {count} < 18446744073709551613 group by 1, 2, 3, 4, 5, 6
 """
+_LOST = """
+select r.`partition`, r.account, r.state, if(t.name = '', t.type, concat(t.type, '/', t.name)) as tres, t.type, sum({count} * r.seconds)
+from ({rows}) r join tres_table t on t.deleted = 0 and t.type <> 'energy' and r.tres regexp concat(',', t.id, '=')
+where r.ran and r.ended > 0 and r.seconds > 0 and {count} < 18446744073709551613 group by 1, 2, 3, 4, 5
+"""
 _ENERGY = """
 select r.account, sum(if(r.ended > 0 and r.tres regexp ',3=' and {count} < 18446744073709551613, {count}, 0))
 from ({rows}) r group by 1
 """
 _STARTED = """
 select r.`partition`, r.account, r.qos, sum(r.ran and r.time_start >= {epoch} and r.time_start <= {as_of}) from ({rows}) r group by 1, 2, 3
+"""
+_OBSERVED = """
+select r.`partition`, r.qos,
+  if(r.time_start between {epoch} and {as_of} and r.time_eligible > 0 and r.time_eligible <= r.time_start, r.time_start - r.time_eligible, null),
+  if(r.ended > 0 and r.state <> 8192, greatest(0, r.ran_seconds), null), if(r.timelimit in (0, 4294967294, 4294967295), null, r.timelimit * 60)
+from ({rows}) r where r.ran
 """
 _ENDED = "select r.`partition`, r.account, r.qos, r.state, count(*) from ({rows}) r where r.ended > 0 group by 1, 2, 3, 4"
 
@@ -74,6 +95,10 @@ def recount(cursor: Any, cluster: str, epoch: int, as_of: int, jobs: Sequence[in
         amount = int(amount) * (MEBIBYTE if kind in ("mem", "bb") else 1)
         add("slurmdbd_account_tres_seconds_total", (account, partition, qos, tres), amount)
         add("slurmdbd_user_tres_seconds_total", (account, user, tres), amount)
+    cursor.execute(_LOST.format(rows=rows, count=_COUNT))
+    for partition, account, state, tres, kind, amount in cursor.fetchall():
+        amount = int(amount) * (MEBIBYTE if kind in ("mem", "bb") else 1)
+        add("slurmdbd_jobs_ended_tres_seconds_total", (partition, account, FLAGS.get(state) or STATES[state], tres), amount)
     cursor.execute(_ENERGY.format(rows=rows, count=_COUNT.replace("t.id", "'3'")))
     for account, amount in cursor.fetchall():
         add("slurmdbd_account_energy_joules_total", (account,), amount)
@@ -84,4 +109,13 @@ def recount(cursor: Any, cluster: str, epoch: int, as_of: int, jobs: Sequence[in
     for partition, account, qos, state, amount in cursor.fetchall():
         name = FLAGS.get(state) or STATES[state]
         add("slurmdbd_jobs_ended_total", (partition, account, qos, name), amount)
+    cursor.execute(_OBSERVED.format(rows=rows, epoch=epoch, as_of=as_of))
+    for partition, qos, waited, ran, limit in cursor.fetchall():
+        share = None if ran is None or limit is None else float(ran) / float(limit)
+        for metric, bounds, value in (("wait_seconds", WAITS, waited), ("run_seconds", RUNS, ran), ("timelimit_used_ratio", SHARES, share)):
+            for bound in (*bounds, float("inf")):
+                if value is not None and value <= bound:
+                    add(f"slurmdbd_job_{metric}_bucket", (partition, qos, le(bound)), 1)
+            if metric != "timelimit_used_ratio":
+                add(f"slurmdbd_job_{metric}_sum", (partition, qos), value or 0)
     return counts

@@ -35,11 +35,12 @@ class Site {
                                               {12, "physics", "bob", "", "", 0, false}});
   }
 
-  // The page of one collector, a line a series, as of kEpoch + 1000.
-  std::vector<std::string> Page(CollectFunction collect, const CollectorOptions& options = {}) {
+  // What one collector makes, as of kEpoch + 1000.
+  collectors::Families Families(CollectFunction collect, const CollectorOptions& options = {}) {
     const slurmdb::Moment moment{kEpoch + 1000, kEpoch + 1000, true};
     slurmdb::LedgerOptions ledger_options;
     ledger_options.epoch = kEpoch;
+    ledger_options.histograms = {{{100, 1000}, {99, 100}, {slurmdb::kRatioParts / 2}}};
     slurmdb::JobLedger ledger(ledger_options);
     ledger.Recount(table, moment);
     ledger.Update(table, moment);
@@ -51,8 +52,13 @@ class Site {
     slurmdb::UsageSummary usage(slurmdb::Calendar("UTC"));
     usage.Update(rollups, nullptr);
     view.clusters = {{"alpha", &associations_, &ledger, &usage, &wckeys_}};
+    return collect(view, options);
+  }
+
+  // The same, a line a series.
+  std::vector<std::string> Page(CollectFunction collect, const CollectorOptions& options = {}) {
     std::vector<std::string> lines;
-    for (const prometheus::MetricFamily& family : collect(view, options)) {
+    for (const prometheus::MetricFamily& family : Families(collect, options)) {
       EXPECT_EQ(family.help.back(), '.') << family.name;
       for (const prometheus::ClientMetric& metric : family.metric) {
         std::string line = family.name + "{";
@@ -155,6 +161,30 @@ TEST(CollectorsTest, Outcomes) {
       Contains(
           "slurmdbd_jobs_ended_total{cluster=alpha,partition=main,account=physics,qos=,state=failed} 0"));
   EXPECT_THAT(page, testing::Not(Contains(HasSubstr("state=unknown"))));
+  EXPECT_THAT(page, Contains("slurmdbd_jobs_ended_tres_seconds_total{cluster=alpha,partition=main,account="
+                             "physics,state=timeout,tres=cpu} 200"));
+}
+
+TEST(CollectorsTest, HistogramsOfOutcomes) {
+  Site site;
+  site.AddJobs();
+  const auto families = site.Families(CollectOutcomes);
+  const auto shown = [&](const std::string& name) {
+    for (const prometheus::MetricFamily& family : families) {
+      if (family.name != name) continue;
+      const auto& histogram = family.metric.at(0).histogram;
+      std::vector<double> figures = {histogram.sample_sum};
+      for (const auto& bucket : histogram.bucket)
+        figures.push_back(static_cast<double>(bucket.cumulative_count));
+      return figures;
+    }
+    return std::vector<double>();
+  };
+  // Waits of 100 and 900 s; one run of 100 s, of a limit of an hour.
+  EXPECT_THAT(shown("slurmdbd_job_wait_seconds"), ElementsAre(1000, 1, 2, 2));
+  EXPECT_THAT(shown("slurmdbd_job_run_seconds"), ElementsAre(100, 0, 1, 1));
+  EXPECT_THAT(shown("slurmdbd_job_timelimit_used_ratio"),
+              ElementsAre(testing::DoubleNear(100.0 / 3600, 1e-6), 1, 1));
 }
 
 TEST(CollectorsTest, AnEmptyClusterHasNoSeries) {
@@ -176,7 +206,7 @@ TEST(CollectorsTest, FamilyNamesAreOnlyUsedOnce) {
     for (const auto& family : collector.collect(view, {}))
       EXPECT_TRUE(names.insert(family.name).second) << family.name;
   }
-  EXPECT_EQ(names.size(), 24U);
+  EXPECT_EQ(names.size(), 29U);
 }
 
 TEST(CollectorsTest, AJobWithoutAssociationHasItsOwnTextAndUid) {

@@ -137,10 +137,42 @@ inline std::map<std::uint32_t, JobTotals> PlainTotals(const FakeJobTable& table,
     }
     if (seconds <= 0) continue;
     for (const TresCount& tres : ParseTres(job.tres)) {
-      sum.tres_seconds.Add(tres.id, Uint128{tres.count} * static_cast<std::uint64_t>(seconds));
+      const Uint128 amount = Uint128{tres.count} * static_cast<std::uint64_t>(seconds);
+      sum.tres_seconds.Add(tres.id, amount);
+      if (over) sum.EndedAs(state).Add(tres.id, amount);
     }
   }
   return totals;
+}
+
+// All jobs' histograms together, in the same way.
+inline JobHistograms PlainHistograms(const FakeJobTable& table, const HistogramBounds& bounds,
+                                     std::int64_t epoch, std::int64_t as_of) {
+  JobHistograms all;
+  for (const FakeJob& job : table.jobs) {
+    const auto start = static_cast<std::int64_t>(job.start);
+    const auto end = static_cast<std::int64_t>(job.end);
+    const JobState state = JobStateOf(job.state);
+    if (start == 0 || state == JobState::kPending || (end != 0 && job.tres.empty())) continue;
+    const bool over = end != 0 && end <= as_of;
+    if (start >= epoch && start <= as_of && !(over && end < epoch) && job.submit <= job.start)
+      all.Observe(bounds, Observed::kWait, static_cast<std::int64_t>(job.start - job.submit));
+    if (!over || end < epoch || state == JobState::kResizing) continue;
+    std::int64_t seconds = end - start;
+    for (const Suspension& suspension : table.suspensions) {
+      if (suspension.db_inx == job.db_inx)
+        seconds -= static_cast<std::int64_t>(suspension.time_end - suspension.time_start);
+    }
+    all.Observe(bounds, Observed::kRun, seconds);
+    all.Observe(bounds, Observed::kTimelimitUsed, seconds * kRatioParts / 3600);
+  }
+  return all;
+}
+
+inline JobHistograms HistogramsOf(const JobLedger& ledger) {
+  JobHistograms all;
+  for (const JobHistograms& histograms : ledger.histograms()) all.Add(histograms);
+  return all;
 }
 
 inline std::map<std::uint32_t, JobTotals> TotalsOf(const JobLedger& ledger) {

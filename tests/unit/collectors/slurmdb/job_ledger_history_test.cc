@@ -19,6 +19,7 @@ constexpr std::int64_t kSettle = 60;
 LedgerOptions Options() {
   LedgerOptions options;
   options.epoch = kEpoch;
+  options.histograms = {{{10, 100, 1000}, {60, 600, 6000}, {kRatioParts / 2, kRatioParts}}};
   return options;
 }
 
@@ -251,6 +252,9 @@ int FirstWrongPoll(unsigned seed, int steps, const std::function<void(FakeJobTab
     if (ledger->NeedsRecount(moment)) ledger->Recount(history.table, moment);
     ledger->Update(history.table, moment);
     if (TotalsOf(*ledger) != Plain(history)) return step;
+    const JobHistograms plain =
+        PlainHistograms(history.table, Options().histograms, kEpoch, history.now - kSettle);
+    if (HistogramsOf(*ledger) != plain) return step;
   }
   return -1;
 }

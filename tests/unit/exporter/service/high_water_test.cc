@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <optional>
+#include <tuple>
 
 namespace exporter {
 namespace {
@@ -51,6 +53,36 @@ TEST_F(HighWaterTest, ACounterIsHeldUntilItsSumHasCaughtUp) {
   EXPECT_EQ(Show(marks, "a", 90), 100);
   EXPECT_EQ(Show(marks, "a", 101), 101);
   EXPECT_EQ(Show(marks, "a", 150), 150);
+}
+
+TEST_F(HighWaterTest, AHistogramIsHeldLineByLine) {
+  constexpr double kNoBound = std::numeric_limits<double>::infinity();
+  std::vector<prometheus::MetricFamily> page;
+  const auto show = [&](HighWater& marks, std::uint64_t small, std::uint64_t all, double sum) {
+    page.assign(1, {"wait", "", prometheus::MetricType::Histogram, {}});
+    if (all != 0) {
+      prometheus::ClientMetric& metric = page[0].metric.emplace_back();
+      metric.label = {{"cluster", "alpha"}, {"partition", "main"}};
+      metric.histogram.bucket = {{small, 0.5}, {all, kNoBound}};
+      metric.histogram.sample_count = all;
+      metric.histogram.sample_sum = sum;
+    }
+    marks.Apply(page, {{"alpha", 1}});
+    const auto& shown = page.at(0).metric.at(0).histogram;
+    EXPECT_EQ(shown.bucket.at(0).upper_bound, 0.5);
+    EXPECT_EQ(shown.bucket.at(1).upper_bound, kNoBound);
+    EXPECT_EQ(shown.sample_count, shown.bucket.at(1).cumulative_count);
+    return std::tuple(shown.bucket.at(0).cumulative_count, shown.sample_count, shown.sample_sum);
+  };
+  {
+    HighWater marks(folder_, "");
+    EXPECT_EQ(show(marks, 3, 5, 7.25), std::tuple(3U, 5U, 7.25));
+    EXPECT_EQ(show(marks, 2, 6, 7), std::tuple(3U, 6U, 7.25));
+    marks.Save();
+  }
+  HighWater marks(folder_, "");
+  EXPECT_EQ(show(marks, 0, 0, 0), std::tuple(3U, 6U, 7.25)) << "gone";
+  EXPECT_EQ(show(marks, 4, 7, 8), std::tuple(4U, 7U, 8.0));
 }
 
 TEST_F(HighWaterTest, WhatIsHeldBackIsCountedOnce) {
