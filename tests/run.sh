@@ -30,9 +30,10 @@ while (($#)); do
   shift
 done
 
-passed=0
-failed=0
-summary=()
+summary=$logs/summary
+((list)) || : >"$summary"
+shown_tables='rules|alerts|e2e|usage|zones|faults|demo|storm|kills|storms|1000kills|faults2|bench' # worth seeing
+waiting=""                                                                                          # process group of the steps that mostly wait
 
 # step NAME WHAT COMMAND...: runs it, shows the end of its log when it fails.
 step() {
@@ -48,18 +49,16 @@ step() {
   status=$?
   if ((status == 77)); then
     tail -n 1 "$logs/$name.log"
-    summary+=("$(printf '%-12s SKIPPED: %s' "$name" "$(tail -n 1 "$logs/$name.log")")")
+    printf '%-12s SKIPPED: %s\n' "$name" "$(tail -n 1 "$logs/$name.log")" >>"$summary"
     return 0
   elif ((status == 0)); then
-    ((passed += 1))
-    [[ $name != @(rules|alerts|e2e|usage|zones|faults|demo|storm|kills|storms|1000kills|faults2|bench) ]] || tail -n 80 "$logs/$name.log" # their tables are worth seeing
+    [[ ! $name =~ ^($shown_tables)$ ]] || tail -n 80 "$logs/$name.log"
     grep -hE '^SKIPPED|\[ *SKIPPED' "$logs/$name.log" | tail -n 10
-    summary+=("$(printf '%-12s passed %4d s' "$name" $((SECONDS - begin)))")
+    printf '%-12s passed %4d s\n' "$name" $((SECONDS - begin)) >>"$summary"
   else
-    ((failed += 1))
     tail -n 80 "$logs/$name.log"
     echo "!! $name failed (exit $status); its log: $logs/$name.log"
-    summary+=("$(printf '%-12s FAILED %4d s' "$name" $((SECONDS - begin)))")
+    printf '%-12s FAILED %4d s\n' "$name" $((SECONDS - begin)) >>"$summary"
   fi
   return "$status"
 }
@@ -69,11 +68,20 @@ must() { step "$@" || finish; }
 
 finish() {
   ((list)) && exit 0
+  if [[ -n $waiting ]]; then
+    wait "$waiting"
+    waiting=""
+    cat "$logs/waiting.out"
+  fi
   echo
-  printf '%s\n' "${summary[@]}"
-  echo "$passed passed, $failed failed"
+  cat "$summary"
+  local failed
+  failed=$(grep -c FAILED "$summary")
+  echo "$(grep -c ' passed ' "$summary") passed, $failed failed in $SECONDS s"
   exit $((failed > 0))
 }
+trap '[[ -z $waiting ]] || kill -- "-$waiting"' EXIT
+trap 'exit 130' INT TERM
 
 sources() { git ls-files --cached --others --exclude-standard "$@"; }
 
@@ -128,9 +136,26 @@ installed() {
     build/installed/bin/slurmdbd_exporter --version && deploy/demo.sh --check
 }
 
+# These mostly wait for something to happen, so they run while others compute; what they print comes at the end.
+waiting_steps() {
+  step e2e "against a real Slurm, judged by sacct" end_to_end
+  step usage "roll-ups of a real slurmdbd, judged by sreport" sreport_judges America/New_York
+  step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
+  step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules
+  step alerts "alerts delivered by a real Prometheus and Alertmanager" "$python" -m tests.e2e.test_alerts
+}
+
 if ((!list)); then deploy/packages.sh test || exit 1; fi
 step lint "format, shell, python syntax, who includes whom" lint
 must build "release build, warnings are errors" build release all
+if ((list)); then
+  waiting_steps
+else
+  set -m # a process group of their own
+  waiting_steps >"$logs/waiting.out" 2>&1 &
+  waiting=$!
+  set +m
+fi
 step unit "unit tests" unit release
 step tidy "clang-tidy" tests/lint/tidy.sh build/release
 step asan "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer" sanitize_address
@@ -138,11 +163,6 @@ step tsan "poller, snapshot and web under ThreadSanitizer" sanitize_threads
 step integration "against a private MariaDB, with the sanitized exporter" integration
 step storm "random histories of the job ledger on a private MariaDB" "$python" -m tests.storm.ledger_storm
 step kills "the exporter killed at random moments while the database changes" "$python" -m tests.storm.kills --kills 25
-step e2e "against a real Slurm, judged by sacct" end_to_end
-step usage "roll-ups of a real slurmdbd, judged by sreport" sreport_judges America/New_York
-step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
-step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules
-step alerts "alerts delivered by a real Prometheus and Alertmanager" "$python" -m tests.e2e.test_alerts
 step demo "install, and deploy/demo.sh --check" installed
 if ((long || list)); then
   step history "many more random histories of the job ledger" \
