@@ -11,26 +11,16 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import json
 import pathlib
-import re
-import shutil
 import sys
 import tempfile
 import threading
-import urllib.request
 
-from tests.e2e import servers
-from tests.e2e.sinks import Mail, MailSink, WebhookSink
+from tests.e2e.monitoring import ACCOUNTING, OPERATORS, PATIENCE, Monitoring, unavailable
 from tests.rules import alertmanager
-from tests.support.mariadb import free_port
 from tests.support.slurm import wait_until
 
-RULES = servers.ROOT / "deploy/prometheus/rules"
-FASTER = 100  # 5 minutes are 3 seconds
-PATIENCE = 60
-COORDINATOR, ACCOUNTING, OPERATORS = "alice@example.org", "accounting@example.org", "operators@example.org"
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+COORDINATOR = "alice@example.org"
 
 
 class Page(http.server.ThreadingHTTPServer):
@@ -76,107 +66,16 @@ class _PageHandler(http.server.BaseHTTPRequestHandler):
         """Not on the test's output."""
 
 
-def faster(text: str, keys: str) -> str:
-    """Durations of these YAML keys divided by FASTER, at least a second."""
-    return re.sub(
-        rf"\b({keys}): (\d+)([smhd])\b",
-        lambda found: f"{found[1]}: {max(1, int(found[2]) * UNITS[found[3]] // FASTER)}s",
-        text,
-    )
-
-
-class Site:
-    """Pages, Prometheus, Alertmanager and the sinks."""
+class Site(Monitoring):
+    """With pages made up here."""
 
     def __init__(self, folder: pathlib.Path, stack: contextlib.ExitStack) -> None:
         self.pages = {name: Page(name) for name in ("alpha", "beta")}
-        self.mail, self.pager = MailSink(), WebhookSink()
-        for server in (*self.pages.values(), self.mail, self.pager):
-            stack.callback(server.server_close)
-            stack.callback(server.shutdown)
-        self.alertmanager = f"http://127.0.0.1:{free_port()}"
-        self.prometheus = f"http://127.0.0.1:{free_port()}"
-        self._start_alertmanager(folder, stack)
-        self._start_prometheus(folder, stack)
-
-    def _start_alertmanager(self, folder: pathlib.Path, stack: contextlib.ExitStack) -> None:
-        shutil.copytree(alertmanager.FOLDER / "templates", folder / "templates")
-        text = alertmanager.filled(alertmanager.BASE.read_text())
-        text = faster(text, "group_wait|group_interval")
-        for old, new in (("localhost:25", self.mail.address), ("http://localhost:9095/", self.pager.url)):
-            assert text.count(old) == 1, old
-            text = text.replace(old, new)
-        config = folder / "alertmanager.yml"
-        config.write_text(text)
-        alertmanager.check(config)
-        process = servers.Process(
-            [
-                "prometheus-alertmanager",
-                f"--config.file={config}",
-                f"--storage.path={folder / 'alertmanager'}",
-                f"--web.listen-address={self.alertmanager.removeprefix('http://')}",
-                "--cluster.listen-address=",
-            ],
-            folder / "alertmanager.log",
-        )
-        stack.callback(process.stop)
-        process.wait_for(f"{self.alertmanager}/-/ready")
-
-    def _start_prometheus(self, folder: pathlib.Path, stack: contextlib.ExitStack) -> None:
-        (folder / "rules").mkdir()
-        for path in RULES.glob("*.yml"):
-            (folder / "rules" / path.name).write_text(faster(path.read_text(), "for|keep_firing_for"))
-        targets = ", ".join(f"'{page.address}'" for page in self.pages.values())
-        config = folder / "prometheus.yml"
-        config.write_text(
-            "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\n"
-            "rule_files: [rules/*.yml]\n"
-            f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{self.alertmanager.removeprefix('http://')}']}}]}}]}}\n"
-            "scrape_configs:\n"
-            f"- {{job_name: slurmdbd, honor_labels: true, static_configs: [{{targets: [{targets}]}}]}}\n"
-        )
-        process = servers.Process(
-            [
-                "prometheus",
-                f"--config.file={config}",
-                f"--storage.tsdb.path={folder / 'tsdb'}",
-                f"--web.listen-address={self.prometheus.removeprefix('http://')}",
-                "--log.level=warn",
-            ],
-            folder / "prometheus.log",
-        )
-        stack.callback(process.stop)
-        process.wait_for(f"{self.prometheus}/-/ready")
-
-    def active(self) -> dict[tuple[str, str], list[str]]:
-        """Alertmanager's alerts: (name, cluster and what it is about) -> by what they are inhibited."""
-        with urllib.request.urlopen(f"{self.alertmanager}/api/v2/alerts", timeout=10) as answer:
-            found = json.load(answer)
-        about = ("account", "user", "qos", "collector")
-        return {
-            (alert["labels"]["alertname"], "/".join(alert["labels"][name] for name in ("cluster", *about) if name in alert["labels"])): alert[
-                "status"
-            ]["inhibitedBy"]
-            for alert in found
-        }
-
-    def wait_for_mail(self, to: str, subject: str, *parts: str, since: int = 0) -> Mail:
-        """The first mail to this address with this subject and all these parts in its text, after the first `since` ones."""
-
-        def find() -> Mail | None:
-            for mail in self.mail.mails[since:]:
-                if to in mail.to and mail.subject == subject and all(part in mail.text for part in parts):
-                    return mail
-            return None
-
-        try:
-            return wait_until(find, f"a mail to {to}: {subject}", PATIENCE)  # type: ignore[return-value]
-        except Exception:
-            print(*self.mail.mails, self.active(), sep="\n", file=sys.stderr)
-            raise
-
-    def mails_to(self, to: str) -> list[Mail]:
-        return [mail for mail in self.mail.mails if to in mail.to]
+        for page in self.pages.values():
+            stack.callback(page.server_close)
+            stack.callback(page.shutdown)
+        routes = alertmanager.filled(alertmanager.BASE.read_text())
+        super().__init__(folder, stack, [page.address for page in self.pages.values()], routes)
 
 
 def warnings_reach_who_they_concern(site: Site) -> None:
@@ -268,9 +167,8 @@ def a_lost_exporter_is_one_alert(site: Site) -> None:
 
 
 def main() -> int:
-    missing = [name for name in ("prometheus", "prometheus-alertmanager", "amtool") if shutil.which(name) is None]
-    if missing:
-        print(f"{', '.join(missing)} not installed (deploy/packages.sh test)")
+    if reason := unavailable():
+        print(reason)
         return 77
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-alerts-")))
