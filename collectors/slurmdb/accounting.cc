@@ -113,9 +113,9 @@ void Accounting::StartPoll() {
   }
 }
 
-// Only sacctmgr changes some tables, and each change is a transaction. But that table may not be granted, and
-// ids do not become visible in their order (sacctmgr holds its transaction open while it asks): so now and
-// then, too.
+// Only sacctmgr changes some tables, and each change but that of an account's parent is a transaction. But
+// that table may not be granted, and ids do not become visible in their order (sacctmgr holds its transaction
+// open while it asks): so now and then, too.
 bool Accounting::IsDue(const Reading& last) const {
   return newest_transaction_ != last.newest_transaction ||
          moment_.now - last.at >= options_.ledger.wide_interval;
@@ -161,6 +161,7 @@ void Accounting::UpdateJobs(const std::string& name, Cluster& cluster) {
 }
 
 void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
+  if (ReadTreeMark(db_, schema_, name) != cluster.tree_mark) cluster.associations_read = {};
   // The ids come first: where no index leads to usage by its time, they do.
   UpdateAssociations(name, cluster, {});
   UsageReader::Ids ids;
@@ -209,6 +210,7 @@ void Accounting::UpdateAssociations(const std::string& name, Cluster& cluster,
     return id != 0 && cluster.associations.Find(id) == nullptr && !cluster.no_associations.contains(id);
   };
   if (!IsDue(cluster.associations_read) && std::none_of(used.begin(), used.end(), unknown)) return;
+  cluster.tree_mark = ReadTreeMark(db_, schema_, name);
   cluster.associations = AssociationTree(ReadAssociations(db_, schema_, name));
   if (schema_.Has(name + "_wckey_table", "wckey_name")) cluster.wckeys = ReadWckeys(db_, name);
   cluster.associations_read = {moment_.now, newest_transaction_};

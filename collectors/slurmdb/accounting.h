@@ -135,6 +135,7 @@ class Accounting : public AccountingSource {
     AssociationTree associations;
     std::set<std::uint32_t> no_associations;  // ids in use that the table does not have
     Reading associations_read;
+    std::uint64_t tree_mark = 0;  // when they were read
     std::map<std::uint32_t, WckeyRow> wckeys;
     std::vector<std::string> missing_columns;
   };

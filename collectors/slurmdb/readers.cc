@@ -41,19 +41,37 @@ std::map<std::uint32_t, std::string> ReadQosNames(Connection& db) {
   return names;
 }
 
+namespace {
+
+// By name, and by id from 23.11 on.
+std::string ParentColumns(const Schema& schema, const std::string& assoc_table) {
+  return fmt::format("{}, {}", schema.Has(assoc_table, "parent_acct") ? "parent_acct" : "''",
+                     schema.Has(assoc_table, "id_parent") ? "id_parent" : "0");
+}
+
+}  // namespace
+
 std::vector<AssociationRow> ReadAssociations(Connection& db, const Schema& schema, std::string_view cluster) {
   const std::string table = fmt::format("{}_assoc_table", cluster);
   std::vector<AssociationRow> associations;
   // A whole scan: a row an association.
-  Result rows = db.Query("associations",
-                         fmt::format("SELECT id_assoc, acct, user, `partition`, {}, {}, deleted FROM {}",
-                                     schema.Has(table, "parent_acct") ? "parent_acct" : "''",
-                                     schema.Has(table, "id_parent") ? "id_parent" : "0", QuoteName(table)));
+  Result rows =
+      db.Query("associations", fmt::format("SELECT id_assoc, acct, user, `partition`, {}, deleted FROM {}",
+                                           ParentColumns(schema, table), QuoteName(table)));
   while (rows.Next()) {
     associations.push_back({rows[0].AsU32(), rows[1].Text(), rows[2].Text(), rows[3].Text(), rows[4].Text(),
                             rows[5].AsU32Or(0), rows[6].AsU64Or(0) != 0});
   }
   return associations;
+}
+
+std::uint64_t ReadTreeMark(Connection& db, const Schema& schema, std::string_view cluster) {
+  const std::string table = fmt::format("{}_assoc_table", cluster);
+  // udex (user, acct, partition): a row an account.
+  Result rows = db.Query("tree-mark", fmt::format("SELECT SUM(CRC32(CONCAT_WS(',', id_assoc, {}))) FROM {} "
+                                                  "FORCE INDEX (udex) WHERE user = ''",
+                                                  ParentColumns(schema, table), QuoteName(table)));
+  return rows.Next() ? rows[0].AsU64Or(0) : 0;
 }
 
 std::map<std::uint32_t, WckeyRow> ReadWckeys(Connection& db, std::string_view cluster) {

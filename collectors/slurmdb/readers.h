@@ -29,6 +29,8 @@ TresCatalog ReadTres(Connection& db);
 std::map<std::uint32_t, std::string> ReadQosNames(Connection& db);
 // Deleted ones included.
 std::vector<AssociationRow> ReadAssociations(Connection& db, const Schema& schema, std::string_view cluster);
+// A number that is another one when an account has got another parent: that alone leaves no transaction.
+std::uint64_t ReadTreeMark(Connection& db, const Schema& schema, std::string_view cluster);
 // By id, deleted ones included.
 std::map<std::uint32_t, WckeyRow> ReadWckeys(Connection& db, std::string_view cluster);
 // Accounts and coordinators that are not deleted.

@@ -165,7 +165,7 @@ class AccountRecords(Session):
         return number
 
     def move_account(self, account: str, parent: str) -> None:
-        """Hangs an account, with all below it, under another parent."""
+        """Hangs an account, with all below it, under another parent. That leaves no transaction."""
         row, above = self._row(account), self._row(parent)
         with self.bundle():
             self.update(ASSOC, {"parent_acct": parent, "mod_time": self.clock()}, "id_assoc = %s", (row["id_assoc"],))
@@ -177,7 +177,6 @@ class AccountRecords(Session):
                 )
             if self._keeps_nested_set():
                 self._renumber()
-            self.record_transaction(Action.MODIFY_ASSOCIATIONS, f"(id_assoc={row['id_assoc']})", f"parent_acct='{parent}'")
 
     def _row(self, account: str, user: str = "", partition: str = "") -> dict[str, Any]:
         sql = f"select * from {self.table(ASSOC)} where user = %s and acct = %s and `partition` = %s"
