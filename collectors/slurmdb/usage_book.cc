@@ -57,6 +57,15 @@ std::vector<UsageWitness> UsageBook::Witnesses() const {
   return witnesses;
 }
 
+std::optional<std::int64_t> UsageBook::FirstWritten(std::size_t level, const UsageStamps& stamps) const {
+  const UsageStamps& known = stamps_[level];
+  for (const auto& [start, stamp] : stamps) {
+    const auto at = known.find(start);
+    if (at == known.end() || at->second != stamp) return start;
+  }
+  return std::nullopt;
+}
+
 std::int64_t UsageBook::Floor(UsageLevel level, std::int64_t time) const {
   if (level == UsageLevel::kHour) return FloorHour(time);
   return options_.calendar.PeriodStart(level == UsageLevel::kDay ? Period::kDay : Period::kMonth, time);
@@ -122,11 +131,20 @@ void UsageBook::Update(UsageSource& source, const Moment& moment) {
     moved = marks.last_ran != marks_->last_ran && (*marks.last_ran)[kHours] >= before;
     lowest = std::min(lowest, (*marks.last_ran)[kHours]);
   }
-  std::vector<Change> changes;
   std::array<bool, kUsageKinds> has{};
+  bool by_time = false;  // some rows are not found by mod_time
   for (const UsageKind kind : kAllUsageKinds) {
     const auto k = static_cast<std::size_t>(kind);
     has[k] = source.Has(kind);
+    by_time |= has[k] && std::any_of(marks.changed[k].begin(), marks.changed[k].end(),
+                                     [](const auto& changed) { return !changed; });
+  }
+  // A roll-up by command leaves last_ran alone, and one between two polls cannot be seen in it.
+  ByLevel<UsageStamps> stamps;
+  if (by_time) stamps = source.ReadStamps(keep);
+  std::vector<Change> changes;
+  for (const UsageKind kind : kAllUsageKinds) {
+    const auto k = static_cast<std::size_t>(kind);
     if (!has[k]) continue;
     for (const UsageLevel level : kAllUsageLevels) {
       const auto l = static_cast<std::size_t>(level);
@@ -140,8 +158,10 @@ void UsageBook::Update(UsageSource& source, const Moment& moment) {
           if (changed == changed_after) continue;
           change.replaced_from = std::numeric_limits<std::int64_t>::max();
         } else {
-          if (!moved) continue;
-          from = change.replaced_from = std::max(keep[l], Floor(level, lowest));
+          const std::optional<std::int64_t> written = FirstWritten(l, stamps[l]);
+          if (!moved && !written) continue;
+          const std::int64_t first = !moved ? *written : std::min(lowest, written.value_or(lowest));
+          from = change.replaced_from = std::max(keep[l], Floor(level, first));
         }
       }
       source.Read(kind, level, from, changed_after, [&](const UsageRow& row) {
@@ -170,6 +190,7 @@ void UsageBook::Update(UsageSource& source, const Moment& moment) {
   lowest_last_ran_ = lowest;
   if (all || moved || !changes.empty() || !(marks_->last_ran == marks.last_ran)) ++revision_;
   marks_ = marks;
+  stamps_ = std::move(stamps);
   moment_ = moment;
 }
 

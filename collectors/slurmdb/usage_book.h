@@ -7,7 +7,8 @@
 // A period is put together from months, days and hours, the coarsest that are there: months until the last
 // one rolled up, days after them, hours after those. They are read once. A poll asks how far the roll-ups
 // have come (all answered from the ends of indexes) and reads what changed since: by mod_time where that is
-// indexed (23.02 and later), else the rows from where the last roll-up began. Rows that were removed (the
+// indexed (23.02 and later), else the rows from where the last roll-up began. Where that was, the stamps on
+// the cluster's own rows tell, of which there is one an hour, day and month. Rows that were removed (the
 // runaway fix, a purge) are noticed by the oldest and the newest row of each table, which are looked for at
 // each poll; then, and every recount_interval, all is read anew.
 //
@@ -55,6 +56,9 @@ struct UsageWitness {
   std::int64_t time_start = 0;
 };
 
+// When the cluster's own rows of a level were written, by time_start. Every roll-up stamps all of its span.
+using UsageStamps = std::map<std::int64_t, std::int64_t>;
+
 // How far slurmdbd has come.
 struct UsageMarks {
   // last_ran_table, by level; none before the first roll-up.
@@ -74,6 +78,8 @@ class UsageSource {
   virtual ~UsageSource() = default;
   virtual bool Has(UsageKind kind) const = 0;
   virtual UsageMarks ReadMarks(const std::vector<UsageWitness>& witnesses) = 0;
+  // Of the rows with time_start >= from.
+  virtual ByLevel<UsageStamps> ReadStamps(const ByLevel<std::int64_t>& from) = 0;
   // Rows with time_start >= from and, unless it is none, mod_time > changed_after.
   virtual void Read(UsageKind kind, UsageLevel level, std::int64_t from,
                     std::optional<std::int64_t> changed_after, const Sink& sink) = 0;
@@ -134,6 +140,8 @@ class UsageBook {
   // From where rows of each level are needed when they have been rolled up `until` then.
   ByLevel<std::int64_t> KeepFrom(const ByLevel<std::int64_t>& until, std::int64_t as_of) const;
   std::vector<UsageWitness> Witnesses() const;
+  // The start of the first row that was written since the last Update; none if nothing was.
+  std::optional<std::int64_t> FirstWritten(std::size_t level, const UsageStamps& stamps) const;
   std::int64_t FloorHour(std::int64_t time) const;
   // The start of the hour, day or month, whichever the level is.
   std::int64_t Floor(UsageLevel level, std::int64_t time) const;
@@ -147,6 +155,7 @@ class UsageBook {
   std::int64_t settled_ = 0;
   Kinds kinds_;
   std::optional<UsageMarks> marks_;
+  ByLevel<UsageStamps> stamps_;       // where rows of some kind are not found by mod_time
   std::int64_t lowest_last_ran_ = 0;  // since the rows were last read
   std::int64_t read_all_at_ = 0;
   std::uint64_t revision_ = 0;

@@ -89,6 +89,26 @@ UsageMarks UsageReader::ReadMarks(const std::vector<UsageWitness>& witnesses) {
   return marks;
 }
 
+ByLevel<UsageStamps> UsageReader::ReadStamps(const ByLevel<std::int64_t>& from) {
+  // PRIMARY (id_tres, time_start): a row an hour since yesterday, a day of one or two months, a month of two
+  // years.
+  std::string sql;
+  for (const UsageLevel level : kAllUsageLevels) {
+    const auto l = static_cast<std::size_t>(level);
+    sql += fmt::format(
+        "{}SELECT {}, time_start, mod_time FROM {} FORCE INDEX (PRIMARY) WHERE id_tres = {} AND time_start "
+        ">= {}",
+        l == 0 ? "" : " UNION ALL ", l, QuoteName(TableName(cluster_, "", level)), kTresCpu, from[l]);
+  }
+  ByLevel<UsageStamps> stamps;
+  Result rows = db_.Query("usage-stamps", sql);
+  while (rows.Next()) {
+    stamps.at(rows[0].AsU64())[static_cast<std::int64_t>(rows[1].AsU64())] =
+        static_cast<std::int64_t>(rows[2].AsU64Or(0));
+  }
+  return stamps;
+}
+
 void UsageReader::Fetch(UsageKind kind, const std::string& purpose, const std::string& from_where,
                         const Sink& sink) {
   Result rows = db_.Query(purpose, fmt::format("SELECT id, {}, id_tres, time_start, alloc_secs FROM {}",

@@ -30,6 +30,7 @@ class UsageReader : public UsageSource {
 
   bool Has(UsageKind kind) const override;
   UsageMarks ReadMarks(const std::vector<UsageWitness>& witnesses) override;
+  ByLevel<UsageStamps> ReadStamps(const ByLevel<std::int64_t>& from) override;
   void Read(UsageKind kind, UsageLevel level, std::int64_t from, std::optional<std::int64_t> changed_after,
             const Sink& sink) override;
 

@@ -61,6 +61,15 @@ class FakeUsage : public UsageSource {
     return marks;
   }
 
+  ByLevel<UsageStamps> ReadStamps(const ByLevel<std::int64_t>& from) override {
+    EXPECT_FALSE(has_mod_time);
+    ByLevel<UsageStamps> found;
+    for (std::size_t level = 0; level < kUsageLevels; ++level) {
+      found[level].insert(stamps[level].lower_bound(from[level]), stamps[level].end());
+    }
+    return found;
+  }
+
   void Read(UsageKind, UsageLevel level, std::int64_t from, std::optional<std::int64_t> changed_after,
             const Sink& sink) override {
     if (fails) throw DatabaseError(Reason::kLost, "gone");
@@ -72,6 +81,7 @@ class FakeUsage : public UsageSource {
   }
 
   ByLevel<std::vector<Stored>> tables;
+  ByLevel<UsageStamps> stamps;  // of the cluster's own rows
   std::optional<ByLevel<std::int64_t>> last_ran = ByLevel<std::int64_t>{kNow, kToday, kMonth};
   ByLevel<std::int64_t> newest{kNow - kHour, kToday - kDay, kMonth - 30 * kDay};
   UsageKind has = UsageKind::kAssociation;
@@ -186,6 +196,37 @@ TEST(UsageBookTest, AReRollIsFollowed) {
     book.Update(usage, At(kNow + kHour + 60));
     EXPECT_EQ(Sum(book, kToday - kDay, kToday), 900U);
     EXPECT_EQ(book.settled_until(), kNow + kHour);
+  }
+}
+
+TEST(UsageBookTest, ARollUpThatLastRanTellsNothingAboutIsFollowed) {
+  for (const bool moved : {true, false}) {
+    FakeUsage usage = OneOfEach();
+    usage.has_mod_time = false;
+    usage.stamps = {UsageStamps{{kToday - kHour, 1}, {kToday + kHour, 1}, {kNow - kHour, 1}},
+                    UsageStamps{{kMonth + kDay, 1}, {kToday - kDay, 1}}, UsageStamps{{kQuarter, 1}}};
+    UsageBook book(Options());
+    book.Update(usage, At(kNow + 600));
+    const std::uint64_t revision = book.revision();
+    usage.rows_read = 0;
+    book.Update(usage, At(kNow + 660));
+    EXPECT_EQ(usage.rows_read, 0U);
+    EXPECT_EQ(book.revision(), revision);
+    // By command; or a record came and was rolled up since the last poll, together with a new hour.
+    usage.Put(UsageLevel::kHour, {7, 0, 1, kToday + kHour, 50}, kNow + 700);
+    usage.Put(UsageLevel::kDay, {7, 0, 1, kToday - kDay, 900}, kNow + 700);
+    usage.stamps[0][kToday + kHour] = usage.stamps[0][kNow - kHour] = 2;
+    usage.stamps[1][kToday - kDay] = 2;
+    if (moved) usage.last_ran = ByLevel<std::int64_t>{kNow + kHour, kToday, kMonth};
+    book.Update(usage, At(kNow + kHour + 60));
+    EXPECT_EQ(Sum(book, kToday, kNow + kHour), 60U);
+    EXPECT_EQ(Sum(book, kToday - kDay, kToday), 900U);
+    EXPECT_EQ(Sum(book, kMonth, kToday), 10'900U);
+    EXPECT_LE(usage.rows_read, 4U);
+    EXPECT_NE(book.revision(), revision);
+    usage.rows_read = 0;
+    book.Update(usage, At(kNow + kHour + 120));
+    EXPECT_EQ(usage.rows_read, 0U);
   }
 }
 
