@@ -8,6 +8,8 @@ namespace slurmdb {
 namespace {
 
 constexpr std::int64_t kHour = 3600;
+// Stamps are seconds: what was written so short a time ago may be written once more with the same one.
+constexpr std::int64_t kYoung = 10;
 constexpr std::size_t kHours = 0;
 constexpr std::size_t kDays = 1;
 constexpr std::size_t kMonths = 2;
@@ -190,7 +192,15 @@ void UsageBook::Update(UsageSource& source, const Moment& moment) {
   lowest_last_ran_ = lowest;
   if (all || moved || !changes.empty() || !(marks_->last_ran == marks.last_ran)) ++revision_;
   marks_ = marks;
+  for (ByLevel<std::optional<std::int64_t>>& levels : marks_->changed) {
+    for (std::optional<std::int64_t>& changed : levels) {
+      if (changed) changed = std::min(*changed, moment.now - kYoung);
+    }
+  }
   stamps_ = std::move(stamps);
+  for (UsageStamps& level : stamps_) {
+    std::erase_if(level, [&](const auto& row) { return row.second > moment.now - kYoung; });
+  }
   moment_ = moment;
 }
 

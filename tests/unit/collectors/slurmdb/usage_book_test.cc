@@ -230,6 +230,26 @@ TEST(UsageBookTest, ARollUpThatLastRanTellsNothingAboutIsFollowed) {
   }
 }
 
+TEST(UsageBookTest, ASecondRollUpWithinTheSameSecondIsFollowed) {
+  for (const bool has_mod_time : {true, false}) {
+    FakeUsage usage = OneOfEach();
+    usage.has_mod_time = has_mod_time;
+    UsageBook book(Options());
+    const auto roll_up = [&](std::uint64_t seconds) {
+      usage.Put(UsageLevel::kHour, {7, 0, 1, kNow - kHour, seconds}, kNow + 660);
+      usage.stamps[0][kNow - kHour] = kNow + 660;
+    };
+    roll_up(20);
+    book.Update(usage, At(kNow + 600));
+    roll_up(30);
+    book.Update(usage, At(kNow + 660));
+    EXPECT_EQ(Sum(book, kToday, kNow + kHour), 130U);
+    usage.rows_read = 0;
+    book.Update(usage, At(kNow + 720));
+    EXPECT_EQ(usage.rows_read, 0U);
+  }
+}
+
 TEST(UsageBookTest, RowsThatAreRemovedAreMissed) {
   for (const bool has_mod_time : {true, false}) {
     FakeUsage usage = OneOfEach();
