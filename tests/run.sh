@@ -32,7 +32,7 @@ done
 
 summary=$logs/summary
 ((list)) || : >"$summary"
-shown_tables='rules|alerts|e2e|usage|zones|faults|demo|storm|kills|storms|1000kills|faults2|bench' # worth seeing
+shown_tables='rules|alerts|e2e|usage|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
 waiting=""                                                                                          # process group of the steps that mostly wait
 
 # step NAME WHAT COMMAND...: runs it, shows the end of its log when it fails.
@@ -127,6 +127,10 @@ sreport_judges() {
 # Its table is worth seeing: -s.
 rules() { "$python" -m pytest -q -s -rs -p no:cacheprovider tests/rules; }
 
+slurmdbd_storm() {
+  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.storm.slurmdbd_storm "$@"
+}
+
 end_to_end() {
   SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_accounting
 }
@@ -139,6 +143,7 @@ installed() {
 # These mostly wait for something to happen, so they run while others compute; what they print comes at the end.
 waiting_steps() {
   step e2e "against a real Slurm, judged by sacct" end_to_end
+  step slurmdbd "all that a real slurmdbd rewrites, with the exporter killed, judged by sacct and sreport" slurmdbd_storm
   step usage "roll-ups of a real slurmdbd, judged by sreport" sreport_judges America/New_York
   step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
   step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules
@@ -170,6 +175,7 @@ if ((long || list)); then
   step storms "10,000 histories on a private MariaDB" "$python" -m tests.storm.ledger_storm --long
   step 1000kills "1,000 kills" "$python" -m tests.storm.kills --kills 1000
   step zones "the same in other time zones" sreport_judges UTC Asia/Kolkata
+  step slurmdbd2 "the same for a quarter of an hour" slurmdbd_storm --long
   step faults2 "the same for two minutes" "$python" -m tests.storm.faults --long
   step broken "rules broken one by one, each noticed" "$python" -m tests.rules.broken
   step bench "benchmarks against their alternatives" tests/bench/run.sh

@@ -97,11 +97,12 @@ def _instant(text: str) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def read(slurm: PrivateSlurm, at: int | None = None) -> list[Row]:
-    """All rows of all clusters. With `at`, elapsed times are as of then; the states are always today's."""
-    highest = max(cluster.highest_job_id() for cluster in slurm.clusters.values())
-    jobs = ",".join(str(job) for job in range(1, highest + 1))
-    every = ("-D", "-X", "--noconvert", "-j", jobs)
+def read(slurm: PrivateSlurm, at: int | None = None, jobs: Iterable[int] | None = None) -> list[Row]:
+    """All rows of all clusters. With `at`, elapsed times are as of then; the states are always today's. `jobs`: ids, when not all come
+    from the controllers."""
+    if jobs is None:
+        jobs = range(1, max(cluster.highest_job_id() for cluster in slurm.clusters.values()) + 1)
+    every = ("-D", "-X", "--noconvert", "-j", ",".join(map(str, jobs)))
     plain = slurm.sacct(*every, fields=FIELDS)
     clipped = {}
     if at is not None:

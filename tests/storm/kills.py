@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 
 from tests.e2e.servers import exporter_binary
 from tests.storm.recount import LABELS, Counts, Key, recount
@@ -72,15 +73,15 @@ def counters_on(page: str) -> Counts:
 
 
 class Exporter:
-    """One process after the other on the same port and state folder."""
+    """One process after the other on the same port and state folder. `changes` are flags, None leaves one out."""
 
-    def __init__(self, server: PrivateMariaDB, folder: pathlib.Path, epoch: int, state: bool) -> None:
+    def __init__(self, server: PrivateMariaDB, folder: pathlib.Path, epoch: int, state: bool, changes: Mapping[str, object] | None = None) -> None:
         self.port = free_port()
         self.log = folder / "exporter.log"
         self.state = folder / "state"
         self.state.mkdir()
         self.lives = 0
-        flags = {
+        flags: dict[str, object] = {
             "web.listen-address": f"127.0.0.1:{self.port}",
             "database.socket": server.socket,
             "database.name": server.database,
@@ -94,7 +95,8 @@ class Exporter:
         }
         if state:
             flags["state.directory"] = self.state
-        self._command = [str(exporter_binary()), *(f"--{name}={value}" for name, value in flags.items())]
+        flags |= changes or {}
+        self._command = [str(exporter_binary()), *(f"--{name}={value}" for name, value in flags.items() if value is not None)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
