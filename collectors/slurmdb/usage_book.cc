@@ -59,6 +59,14 @@ std::vector<UsageWitness> UsageBook::Witnesses() const {
   return witnesses;
 }
 
+bool UsageBook::Missing(const UsageMarks& marks) const {
+  return std::any_of(marks.created.begin(), marks.created.end(), [&](const auto& witness) {
+    if (!witness.second) return true;
+    const auto before = marks_->created.find(witness.first);
+    return before != marks_->created.end() && before->second != witness.second;
+  });
+}
+
 std::optional<std::int64_t> UsageBook::FirstWritten(std::size_t level, const UsageStamps& stamps) const {
   const UsageStamps& known = stamps_[level];
   for (const auto& [start, stamp] : stamps) {
@@ -115,8 +123,8 @@ void UsageBook::Store(const Change& change) {
 void UsageBook::Update(UsageSource& source, const Moment& moment) {
   const UsageMarks marks = source.ReadMarks(Witnesses());
   ByLevel<std::int64_t> until = UntilOf(marks, moment.as_of);
-  const bool all = !marks_ || !marks.witnesses_there ||
-                   moment.now - read_all_at_ >= options_.recount_interval || moment.now < moment_.now;
+  const bool all = !marks_ || Missing(marks) || moment.now - read_all_at_ >= options_.recount_interval ||
+                   moment.now < moment_.now;
   // Before that no roll-up is undone: without rows of the cluster's own, last_ran alone says how far it came.
   if (!all) {
     for (std::size_t level = 0; level < kUsageLevels; ++level) {

@@ -10,7 +10,8 @@
 // indexed (23.02 and later), else the rows from where the last roll-up began. Where that was, the stamps on
 // the cluster's own rows tell, of which there is one an hour, day and month. Rows that were removed (the
 // runaway fix, a purge) are noticed by the oldest and the newest row of each table, which are looked for at
-// each poll; then, and every recount_interval, all is read anew.
+// each poll, and by when they were created: they may have been rolled up anew meanwhile. Then, and every
+// recount_interval, all is read anew.
 //
 // slurmdbd rewrites its roll-ups, downwards too: these are gauges, never counters. Times are epoch seconds.
 // Not thread-safe.
@@ -54,6 +55,8 @@ struct UsageWitness {
   std::uint32_t id = 0;
   std::uint32_t tres = 0;
   std::int64_t time_start = 0;
+
+  auto operator<=>(const UsageWitness&) const = default;
 };
 
 // When the cluster's own rows of a level were written, by time_start. Every roll-up stamps all of its span.
@@ -67,7 +70,8 @@ struct UsageMarks {
   ByLevel<std::int64_t> newest{};
   // The newest mod_time by kind and level; none where it is not indexed.
   std::array<ByLevel<std::optional<std::int64_t>>, kUsageKinds> changed;
-  bool witnesses_there = true;
+  // When the witnesses were created; none where one is gone.
+  std::map<UsageWitness, std::optional<std::int64_t>> created;
 };
 
 // Where the rows come from: one cluster's tables. Implementations throw DatabaseError.
@@ -140,6 +144,8 @@ class UsageBook {
   // From where rows of each level are needed when they have been rolled up `until` then.
   ByLevel<std::int64_t> KeepFrom(const ByLevel<std::int64_t>& until, std::int64_t as_of) const;
   std::vector<UsageWitness> Witnesses() const;
+  // Has one gone, if only for a while?
+  bool Missing(const UsageMarks& marks) const;
   // The start of the first row that was written since the last Update; none if nothing was.
   std::optional<std::int64_t> FirstWritten(std::size_t level, const UsageStamps& stamps) const;
   std::int64_t FloorHour(std::int64_t time) const;

@@ -74,9 +74,10 @@ UsageMarks UsageReader::ReadMarks(const std::vector<UsageWitness>& witnesses) {
   }
   // PRIMARY (id, id_tres, time_start).
   for (const UsageWitness& witness : witnesses) {
-    sql += fmt::format(", (SELECT COUNT(*) FROM {} WHERE id = {} AND id_tres = {} AND time_start = {})",
-                       QuoteName(Name(UsageKind::kAssociation, witness.level)), witness.id, witness.tres,
-                       witness.time_start);
+    sql += fmt::format(
+        ", (SELECT MAX(creation_time) FROM {} WHERE id = {} AND id_tres = {} AND time_start = {})",
+        QuoteName(Name(UsageKind::kAssociation, witness.level)), witness.id, witness.tres,
+        witness.time_start);
   }
   Result rows = db_.Query("usage-marks", sql);
   if (!rows.Next()) return marks;
@@ -85,7 +86,11 @@ UsageMarks UsageReader::ReadMarks(const std::vector<UsageWitness>& witnesses) {
   for (const auto& [kind, level] : asked) {
     marks.changed[kind][level] = static_cast<std::int64_t>(rows[column++].AsU64Or(0));
   }
-  for (std::size_t i = 0; i < witnesses.size(); ++i) marks.witnesses_there &= rows[column++].AsU64() != 0;
+  for (const UsageWitness& witness : witnesses) {
+    const Field created = rows[column++];
+    auto& mark = marks.created[witness];
+    if (!created.is_null()) mark = created.AsI64();
+  }
   return marks;
 }
 

@@ -25,17 +25,18 @@ class FakeUsage : public UsageSource {
   struct Stored {
     UsageRow row;
     std::int64_t mod_time = 0;
+    std::int64_t created = 0;
   };
 
   void Put(UsageLevel level, UsageRow row, std::int64_t mod_time) {
     for (Stored& stored : tables[static_cast<std::size_t>(level)]) {
       if (stored.row.id == row.id && stored.row.qos == row.qos && stored.row.tres == row.tres &&
           stored.row.time_start == row.time_start) {
-        stored = {row, mod_time};
+        stored = {row, mod_time, stored.created};
         return;
       }
     }
-    tables[static_cast<std::size_t>(level)].push_back({row, mod_time});
+    tables[static_cast<std::size_t>(level)].push_back({row, mod_time, mod_time});
   }
 
   bool Has(UsageKind kind) const override { return kind == has; }
@@ -51,12 +52,13 @@ class FakeUsage : public UsageSource {
       marks.changed[static_cast<std::size_t>(has)][level] = changed;
     }
     for (const UsageWitness& witness : witnesses) {
-      bool there = false;
+      auto& created = marks.created[witness];
       for (const Stored& stored : tables[static_cast<std::size_t>(witness.level)]) {
-        there |= stored.row.id == witness.id && stored.row.tres == witness.tres &&
-                 stored.row.time_start == witness.time_start;
+        if (stored.row.id == witness.id && stored.row.tres == witness.tres &&
+            stored.row.time_start == witness.time_start) {
+          created = stored.created;
+        }
       }
-      marks.witnesses_there &= there;
     }
     return marks;
   }
@@ -261,6 +263,24 @@ TEST(UsageBookTest, RowsThatAreRemovedAreMissed) {
     book.Update(usage, At(kNow + 660));
     EXPECT_EQ(Sum(book, kYear, kNow + 600), 1'100'000U);
   }
+}
+
+TEST(UsageBookTest, RowsThatAreRemovedAndRolledUpAnewInBetweenAreMissed) {
+  FakeUsage usage = OneOfEach();
+  usage.Put(UsageLevel::kHour, {8, 0, 1, kToday + 2 * kHour, 3}, kNow);  // by a runaway job alone
+  UsageBook book(Options());
+  book.Update(usage, At(kNow + 600));
+  book.Update(usage, At(kNow + 660));
+  EXPECT_EQ(Sum(book, kToday, kNow), 113U);
+  for (auto& table : usage.tables)
+    std::erase_if(table, [](const auto& stored) { return stored.row.time_start >= kMonth; });
+  usage.Put(UsageLevel::kDay, {7, 0, 1, kMonth + kDay, 10'000}, kNow + 700);
+  usage.Put(UsageLevel::kDay, {7, 0, 1, kToday - kDay, 1'000}, kNow + 700);
+  usage.Put(UsageLevel::kHour, {7, 0, 1, kToday - kHour, 700}, kNow + 700);
+  usage.Put(UsageLevel::kHour, {7, 0, 1, kToday + kHour, 100}, kNow + 700);
+  usage.Put(UsageLevel::kHour, {7, 0, 1, kNow - kHour, 10}, kNow + 700);
+  book.Update(usage, At(kNow + 720));
+  EXPECT_EQ(Sum(book, kToday, kNow), 110U);
 }
 
 TEST(UsageBookTest, AFailureLeavesTheOldBook) {
