@@ -22,6 +22,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "collectors/slurmdb/calendar.h"
@@ -56,7 +57,10 @@ struct UsageWitness {
   std::uint32_t tres = 0;
   std::int64_t time_start = 0;
 
-  auto operator<=>(const UsageWitness&) const = default;
+  bool operator<(const UsageWitness& other) const {
+    return std::tie(level, id, tres, time_start) <
+           std::tie(other.level, other.id, other.tres, other.time_start);
+  }
 };
 
 // When the cluster's own rows of a level were written, by time_start. Every roll-up stamps all of its span.
