@@ -12,7 +12,7 @@ added again. One exporter has a state directory, the other has none. All their p
 - with a state directory no counter is below an earlier value or gone; without one only by what the database took back since that
   process started, and by whom is told;
 - no counter is above an SQL recount and what was taken back.
-After what changes usage, rolled-up usage has to be sreport's, also without a restart and long before all is read again. In the
+After what changes jobs no counter is below a recount. After what changes usage, rolled-up usage has to be sreport's, also without a restart and long before all is read again. In the
 end, all jobs over, counters less what is held back equal `sacct -D` and an SQL recount, and usage of the hour that runs what
 sreport says once slurmdbd has rolled it up. Exit code 77: it cannot be run here.
 """
@@ -39,7 +39,7 @@ from tests.integration.usage_judge import windows
 from tests.storm.kills import CORRECTIONS, LABEL, Exporter, counters_on
 from tests.storm.recount import Counts, Key
 from tests.storm.truth import LATE, PURGED, RUNAWAY, Truth
-from tests.storm.watcher import Scrape, Watcher
+from tests.storm.watcher import Scrape, Watcher, polled
 from tests.support import slurm as slurm_support
 from tests.support.accounting import Job, JobState, SlurmdbdWriter
 from tests.support.mariadb import MariaDBError, PrivateMariaDB
@@ -92,7 +92,7 @@ class Judge:
 
     def __init__(self, watcher: Watcher, truth: Truth, keeps_state: bool) -> None:
         self.watcher, self.truth, self.keeps_state = watcher, truth, keeps_state
-        self.wrong: dict[str, list[str]] = {"falls": [], "above the recount": [], "differ in the end": []}
+        self.wrong: dict[str, list[str]] = {"falls": [], "above the recount": [], "below the recount": [], "differ in the end": []}
         self.explained: Counter[str] = Counter()  # falls without state, by what took it back
         self.last: dict[Key, tuple[int, Scrape]] = {}
         self.seen = 0
@@ -140,6 +140,12 @@ class Judge:
         for reason in reasons:
             self.explained[reason] += 1
 
+    def nothing_lost(self, scrape: Scrape, counts: Counts) -> None:
+        """`counts` are of an instant that the scrape has passed."""
+        for key, least in counts.items():
+            if (value := scrape.counters.get(key, 0)) < least:
+                self.note("below the recount", f"{key}: {value} in life {scrape.life}, {least} by SQL before")
+
     def final(self, judged: Counts, held: Counts, what: str) -> int:
         """How many series were compared; `judged` has whole metrics."""
         page = counters_on(self.watcher.exporter.scrape() or "")
@@ -160,6 +166,8 @@ class Storm:
         self.unexplained: list[str] = []
         self.usage_compared, self.usage_wrong = 0, []
         self.compared_alive = 0
+        self.counters_compared = 0
+        self.by_hand_at = 0.0
         self.purge_after = (EPOCH + 2 * DAY) // HOUR
         self.writers = {name: SlurmdbdWriter(server.connect(), RELEASE, name) for name in CLUSTERS}
         self.paused: list[tuple[str, int]] = []
@@ -279,6 +287,16 @@ class Storm:
         for watcher in self.watchers:
             watcher.calm(False)
 
+    def compare_counters(self) -> None:
+        """None is below a recount, though exporters live since before the event. What is changed by hand is seen once a day."""
+        self.step()
+        at, counts = time.time(), self.truth.steps[-1].counts
+        for one in self.judges:
+            page, _ = one.watcher.wait_for(bool, at + 2, PATIENCE)
+            if polled(page) > at + 2 and one.watcher.born > self.by_hand_at:
+                one.nothing_lost(Scrape(at, at, one.watcher.exporter.lives, at, counters_on(page)), counts)
+                self.counters_compared += len(counts)
+
     def wait_for_roll_up(self) -> None:
         def done() -> bool:
             hour = int(time.time()) // HOUR * HOUR
@@ -347,10 +365,18 @@ class Storm:
         writer.start(job, at=began)
         return writer, job, began
 
+    def _late_job_ended(self) -> tuple[SlurmdbdWriter, Job, int]:
+        """Nobody sees it run."""
+        with contextlib.ExitStack() as stack:
+            for writer in self.writers.values():
+                stack.enter_context(writer.bundle())
+            writer, job, began = self._late_job()
+            writer.end(job, at=began + self.draw.randint(60, 2 * HOUR))
+        return writer, job, began
+
     def late_record(self) -> None:
         """A whole life at once; then it is rolled up."""
-        writer, job, began = self._late_job()
-        writer.end(job, at=began + self.draw.randint(60, 2 * HOUR))
+        began = self._late_job_ended()[2]
         self.done["late records"] += 1
         self._roll_up(began)
 
@@ -380,9 +406,9 @@ class Storm:
 
     def reroll(self) -> None:
         """By command, of hours in which a record is new that last_ran_table tells nothing about."""
-        writer, job, began = self._late_job()
-        writer.end(job, at=began + self.draw.randint(60, 3 * HOUR))
+        writer, job, began = self._late_job_ended()
         self.restart()
+        self.by_hand_at = time.time()
         writer.modify(job, tres_alloc=job.tres_alloc.replace("1=", "1=1", 1))  # by hand: more CPUs than it had
         self._roll_up_by_command(began, began + 5 * HOUR)
 
@@ -404,7 +430,8 @@ class Storm:
     def purge(self) -> None:
         """By options of slurmdbd, which purges after it has rolled up an hour: a late record makes it."""
         self.purge_after = max(30, int(self.purge_after * self.draw.uniform(0.5, 0.8)))
-        self._late_job_ended()
+        for _ in CLUSTERS * 4:  # most likely one in each
+            self._late_job_ended()
         usage = self.purge_after + self.draw.randint(0, 48)
         self.restart(PurgeJobAfter=f"{self.purge_after}hours", PurgeUsageAfter=f"{usage}hours")
 
@@ -413,11 +440,6 @@ class Storm:
             return not any(writer.select(f"select 1 from {writer.table('%_job_table')} where time_submit <= %s and time_end <> 0 limit 1", (limit - HOUR,)) for writer in self.writers.values())
 
         wait_until(purged, "slurmdbd to purge")
-
-    def _late_job_ended(self) -> None:
-        for _ in CLUSTERS * 4:  # most likely one in each
-            writer, job, began = self._late_job()
-            writer.end(job, at=began + 60)
 
     def move(self) -> None:
         self.slurm.sacctmgr("modify", "account", "moving", "set", f"parent={self.draw.choice(('physics', 'chemistry', 'science', 'teaching', 'root'))}", check=False)
@@ -468,6 +490,8 @@ class Storm:
             self.say("  done")
             self.step()
             self.event = ""
+            if alive:
+                self.compare_counters()
             if event in self.ROLLING:
                 self.compare_usage(event)
 
@@ -566,7 +590,7 @@ def run(options: argparse.Namespace) -> int:
             storm.close()
         if storm.error:
             raise storm.error
-    wrong: Counter[str] = Counter({"falls": 0, "above the recount": 0, "differ in the end": 0})
+    wrong: Counter[str] = Counter({"falls": 0, "above the recount": 0, "below the recount": 0, "differ in the end": 0})
     explained: Counter[str] = Counter()
     for one in storm.judges:
         wrong.update({kind: len(found) for kind, found in one.wrong.items()})
@@ -580,11 +604,13 @@ def run(options: argparse.Namespace) -> int:
         "samples of counters": sum(watcher.samples for watcher in storm.watchers),
         "figures of usage compared with sreport": storm.usage_compared,
         "... times without a restart since the change": storm.compared_alive,
+        "counters not below a recount, without a restart": storm.counters_compared,
         **{f"{what}, compared in the end": count for what, count in compared.items()},
         **{f"series x steps taken back: {reason}": len(series) for reason, series in storm.truth.taken().items()},
         **{f"falls without state, explained: {reason}": count for reason, count in explained.items()},
         "falls": wrong["falls"],
         "double counts (above what is possible)": wrong["above the recount"],
+        "losses (below a recount)": wrong["below the recount"],
         "mismatches: counters in the end": wrong["differ in the end"],
         "mismatches: usage": wrong["usage that sreport has otherwise"],
         "mismatches: taken back by nobody": wrong["taken back by nobody"],

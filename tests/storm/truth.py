@@ -115,8 +115,9 @@ class Truth:
         old, new = (f"{copy}.`{cluster}_job_table`" for copy in self._copies)
         same = " and ".join(f"o.`{column}` <=> n.`{column}`" for column in LOOKED_AT)
         rows = self._select(
-            # The repair of runaways alone leaves mod_time as it was.
-            "select o.id_job, n.job_db_inx is null and o.time_end > 0, o.time_end = 0 and n.time_end > 0 and n.mod_time = o.mod_time"
+            # The repair of runaways leaves mod_time as it was.
+            "select o.id_job, n.job_db_inx is null and o.time_end > 0, o.time_end = 0 and n.mod_time = o.mod_time"
+            " and n.time_end = greatest(n.time_start, n.time_eligible, n.time_submit)"
             f" from {old} o left join {new} n on n.job_db_inx = o.job_db_inx where not ({same}) or n.job_db_inx is null"
         )
         purged = [job for job, gone, _ in rows if gone]

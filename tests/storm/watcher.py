@@ -42,7 +42,7 @@ class Watcher(threading.Thread):
         self._lock = threading.Lock()
         self._waiting: list[Scrape] = []
         self.page = ""  # the last one of this life
-        self._born = 0.0
+        self.born = 0.0  # when this life was started
         self._calm = threading.Event()
         self._ending = threading.Event()
         self._again = threading.Event()
@@ -97,7 +97,7 @@ class Watcher(threading.Thread):
         try:
             while not self._ending.is_set():
                 self.page = ""
-                self._born = time.time()
+                self.born = time.time()
                 self.exporter.start()
                 # While it starts, in the first polls, and now and then after many.
                 chance = self._draw.random()
@@ -119,7 +119,7 @@ class Watcher(threading.Thread):
         page = self.exporter.scrape()
         if page is None:
             return
-        scrape = Scrape(began, time.time(), self.exporter.lives, self._born, counters_on(page))
+        scrape = Scrape(began, time.time(), self.exporter.lives, self.born, counters_on(page))
         print(f"# scrape {self.scrapes} life {scrape.life} at {began:.3f}", page, sep="\n", file=self._pages)
         self.scrapes += 1
         self.samples += len(scrape.counters)
