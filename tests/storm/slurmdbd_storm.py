@@ -180,7 +180,7 @@ class Storm:
         self.stepper = threading.Thread(target=self._step_on, daemon=True)
         self.began = time.monotonic()
         self._write_history()
-        self.truth = Truth(server, CLUSTERS, self.epoch, SETTLE)
+        self.truth = Truth(server, CLUSTERS, self.epoch, SETTLE, FIRST_MADE_UP)
         self.judges: list[Judge] = []
         for name, state in (("with state", True), ("without", False)):
             place = folder / name.replace(" ", "-")

@@ -7,7 +7,8 @@
 
 At each step the job tables are copied. A job whose row changed or vanished since the copy before is counted in both, for the
 same instant: where the old copy comes to more, as it does for an open row that turns out to have ended long ago, that much
-was taken back. Rows that end as records come in, within `settle`, take nothing back; if steps are seconds apart.
+was taken back. Rows that end as records come in, within `settle`, take nothing back; if steps are seconds apart. A row that
+started and ended since the copy before may have been seen running in between: it counts as if it was there.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Step:
 class Truth:
     """step(), jobs() and open_jobs() may be called by several threads."""
 
-    def __init__(self, server: PrivateMariaDB, clusters: Sequence[str], epoch: int, settle: int) -> None:
+    def __init__(self, server: PrivateMariaDB, clusters: Sequence[str], epoch: int, settle: int, at_once: int) -> None:
+        """Jobs with an id from `at_once` on that were not there start and end in one transaction."""
+        self.at_once = at_once
         self.clusters, self.epoch, self.settle = tuple(clusters), epoch, settle
         self.steps: list[Step] = []
         self._real = server.database
@@ -113,6 +116,13 @@ class Truth:
     def _changed(self, cluster: str) -> Iterable[tuple[str, list[int]]]:
         """(why, ids) of the jobs that are to be counted together: in one job rows may make up for each other, not in several."""
         old, new = (f"{copy}.`{cluster}_job_table`" for copy in self._copies)
+        unseen = self._select(
+            f"select n.job_db_inx from {new} n left join {old} o on o.job_db_inx = n.job_db_inx where n.id_job < {self.at_once}"
+            " and n.time_start > 0 and n.time_end > 0 and n.tres_alloc <> '' and ifnull(o.time_start, 0) = 0"
+        )
+        if unseen:
+            these = f"job_db_inx in ({', '.join(str(key) for key, in unseen)})"
+            self._run(f"replace into {old} select * from {new} where {these}", f"update {old} set time_end = 0, state = 1, mod_time = 0 where {these}")
         same = " and ".join(f"o.`{column}` <=> n.`{column}`" for column in LOOKED_AT)
         rows = self._select(
             # The repair of runaways leaves mod_time as it was.
