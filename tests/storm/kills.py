@@ -31,6 +31,7 @@ import time
 from collections.abc import Mapping
 
 from tests.e2e.servers import exporter_binary
+from tests.e2e.judge import le
 from tests.storm.recount import LABELS, Counts, Key, recount
 from tests.storm.busy_site import CLUSTERS, Site
 from tests.support.mariadb import PASSWORDS, MariaDBError, PrivateMariaDB, free_port
@@ -136,8 +137,19 @@ class Exporter:
 
     def held(self) -> Counts:
         """What the high-water file says is held back, by series."""
-        lines = (self.state / "high-water.jsonl").read_text().splitlines()[1:]
-        return {(row[0], *row[4]): int(row[3]) for row in map(json.loads, lines) if row[3]}
+        header, *rows = map(json.loads, (self.state / "high-water.jsonl").read_text().splitlines())
+        held: Counts = {}
+        for family, _, _, back, values in rows:
+            if not back or (family.endswith("_ratio") and values[-1] == "sum"):
+                continue
+            if header["labels"][family][-1] != "le":
+                key = (family, *values)
+            elif values[-1] == "sum":  # in place of a bound
+                key = (f"{family}_sum", *values[:-1])
+            else:
+                key = (f"{family}_bucket", *values[:-1], le(float(values[-1])))
+            held[key] = int(back)
+        return held
 
     def log_tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])

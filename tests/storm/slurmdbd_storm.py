@@ -37,7 +37,7 @@ from tests.e2e import judge
 from tests.e2e.servers import exporter_binary
 from tests.integration.usage_judge import windows
 from tests.storm.kills import CORRECTIONS, LABEL, Exporter, counters_on
-from tests.storm.recount import Counts, Key
+from tests.storm.recount import LABELS, Counts, Key
 from tests.storm.truth import LATE, PURGED, RUNAWAY, Truth
 from tests.storm.watcher import Scrape, Watcher, polled
 from tests.support import slurm as slurm_support
@@ -87,6 +87,13 @@ def differences(here: Usage | Counts, there: Usage | Counts) -> list[str]:
     return [f"{key}: {here.get(key, 0)} instead of {there.get(key, 0)}" for key in sorted(here.keys() | there.keys()) if here.get(key, 0) != there.get(key, 0)]
 
 
+def unfinished(key: Key) -> bool:
+    """Of rows that slurmdbd made up from an end whose start had not come, with neither partition nor QOS: a moment later they have
+    both. A copy of the tables that falls between two such moments does not hold them, a poll may."""
+    labels = ("cluster", *LABELS.get(key[0], ()))
+    return "partition" in labels and not key[1 + labels.index("partition")]
+
+
 class Judge:
     """Looks at every scrape of one exporter, in their order."""
 
@@ -116,6 +123,8 @@ class Judge:
 
     def _look_at(self, scrape: Scrape, counts: Counts, taken: Counter[Key]) -> None:
         for key, value in scrape.counters.items():
+            if unfinished(key):
+                continue
             if key[0] == CORRECTIONS:
                 if not self.keeps_state:
                     continue
@@ -542,7 +551,7 @@ class Storm:
             compared["counters by SQL"] += one.final(self.truth.steps[-1].counts, held, "SQL")
             taken: Counter[Key] = sum(self.truth.taken().values(), Counter())
             for key, back in held.items():
-                if back > taken[key]:
+                if back > taken[key] and not unfinished(key):
                     one.note("differ in the end", f"{key}: {back} is held back, but only {taken[key]} was taken back")
         return compared
 
