@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "collectors/cluster.h"
 #include "collectors/consumption.h"
 #include "collectors/jobs.h"
 #include "collectors/outcomes.h"
@@ -13,6 +14,9 @@ namespace collectors {
 std::span<const CollectorInfo> Registry() {
   using slurmdb::Book;
   static constexpr std::array kCollectors = {
+      CollectorInfo{"cluster", true,
+                    "Each cluster's controller and capacity, and what became of that as sreport has it.",
+                    Book::kCluster, &CollectCluster},
       CollectorInfo{"consumption", true,
                     "TRES-seconds and energy that jobs consumed, by account and by user.", Book::kJobs,
                     &CollectConsumption},

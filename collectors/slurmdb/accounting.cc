@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "collectors/slurmdb/cluster_usage_reader.h"
+#include "collectors/slurmdb/event_reader.h"
 #include "collectors/slurmdb/job_reader.h"
 #include "collectors/slurmdb/readers.h"
 #include "collectors/slurmdb/usage_reader.h"
@@ -64,6 +66,9 @@ void Accounting::SetMoment(std::int64_t now) {
         cluster.rollups.reset();
         cluster.since_rollup.reset();
         cluster.usage.reset();
+        cluster.events.reset();
+        cluster.capacity.reset();
+        cluster.status.reset();
       }
       moment_ = {};
     }
@@ -83,10 +88,12 @@ void Accounting::FindClusters() {
   for (const std::string& name : names) probe_schema_ |= clusters_.try_emplace(name).second;
   probe_schema_ |= !missing_columns().empty();  // they may have been granted meanwhile
   if (!probe_schema_) return;
-  std::vector<std::string> tables = {"txn_table", "acct_table", "acct_coord_table"};
+  std::vector<std::string> tables = {"txn_table", "acct_table", "acct_coord_table", "cluster_table"};
   for (const std::string& name : names) {
     for (std::string& table : JobReader::Tables(name)) tables.push_back(std::move(table));
     for (std::string& table : UsageReader::Tables(name)) tables.push_back(std::move(table));
+    for (std::string& table : ClusterUsageReader::Tables(name)) tables.push_back(std::move(table));
+    tables.push_back(EventReader::Table(name));
     for (const char* table : {"assoc_table", "wckey_table"})
       tables.push_back(fmt::format("{}_{}", name, table));
   }
@@ -95,6 +102,7 @@ void Accounting::FindClusters() {
 }
 
 void Accounting::StartPoll() {
+  ++poll_;
   polls_ = {};
   up_ = false;
   try {
@@ -147,7 +155,7 @@ std::unique_ptr<JobLedger> Accounting::FreshLedger(const JobLedger* kept, const 
 
 void Accounting::UpdateJobs(const std::string& name, Cluster& cluster) {
   JobReader reader(db_, schema_, name);
-  cluster.missing_columns = reader.MissingColumns();
+  cluster.missing_columns[static_cast<std::size_t>(Book::kJobs)] = reader.MissingColumns();
   LedgerOptions options = options_.ledger;
   options.epoch = EpochAt(moment_.as_of);
   // A new book replaces the old one only when it is complete.
@@ -204,6 +212,54 @@ void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
   UpdateAssociations(name, cluster, used);
 }
 
+void Accounting::UpdateEvents(EventReader& reader, Cluster& cluster) {
+  if (cluster.events != nullptr && cluster.events_poll == poll_) return;
+  if (cluster.events == nullptr)
+    cluster.events = std::make_unique<EventBook>(options_.calendar, options_.ledger);
+  cluster.events->Update(reader, moment_);
+  cluster.events_poll = poll_;
+}
+
+void Accounting::UpdateNodes(const std::string& name, Cluster& cluster) {
+  EventReader reader(db_, schema_, name);
+  if (!reader.readable())
+    throw DatabaseError(Reason::kSchema, EventReader::Table(name) + ": not there, or not granted");
+  const Connection::Snapshot snapshot(db_);
+  UpdateEvents(reader, cluster);
+}
+
+void Accounting::UpdateStatus(const std::string& name, Cluster& cluster) {
+  EventReader events(db_, schema_, name);
+  ClusterUsageReader rollups(db_, schema_, name, tres_.ids(), moment_.as_of);
+  std::vector<std::string>& missing = cluster.missing_columns[static_cast<std::size_t>(Book::kCluster)];
+  missing.clear();
+  const bool has_usage = rollups.Has(UsageKind::kAssociation);
+  if (!events.readable()) missing.push_back(EventReader::Table(name) + ".*");
+  if (!has_usage) missing.push_back(name + "_usage_…_table.*");
+  if (cluster.status == nullptr) cluster.status = std::make_unique<ClusterStatus>(options_.calendar);
+  if (cluster.capacity == nullptr) {
+    cluster.capacity =
+        std::make_unique<UsageBook>(UsageOptions{options_.calendar, options_.ledger.recount_interval});
+  }
+  const Connection::Snapshot snapshot(db_);
+  const std::optional<ClusterRow> row = ReadCluster(db_, schema_, name);
+  if (events.readable()) UpdateEvents(events, cluster);
+  if (has_usage) cluster.capacity->Update(rollups, moment_);
+
+  ClusterStatus& status = *cluster.status;
+  status.row = row.value_or(ClusterRow{});
+  status.registered = events.readable() ? cluster.events->registration(moment_.now) : std::nullopt;
+  status.live.reset();
+  if (has_usage) status.usage.Update(*cluster.capacity, nullptr);
+  const JobLedger* jobs = cluster.since_rollup.get();
+  const std::int64_t since = cluster.capacity->rolled_up_until();
+  if (has_usage && events.readable() && since != 0 && since >= cluster.events->kept_from() &&
+      jobs != nullptr && jobs->moment().now == moment_.now && since >= jobs->options().epoch) {
+    status.live = EstimateCapacity(*cluster.events, events.planned_down(), *jobs, since, moment_.as_of);
+  }
+  status.at = moment_;
+}
+
 void Accounting::UpdateAssociations(const std::string& name, Cluster& cluster,
                                     const std::vector<std::uint32_t>& used) {
   const auto unknown = [&](std::uint32_t id) {
@@ -224,12 +280,23 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
   BookPoll& poll = polls_[static_cast<std::size_t>(book)];
   if (poll.error) throw DatabaseError(*poll.error);
   if (poll.done) return poll.failures;
+  // The estimate of the hour that runs is made from the jobs that usage counts. Without them it is left out.
+  if (book == Book::kCluster) Require(Book::kUsage);
   for (auto& [name, cluster] : clusters_) {
     try {
-      if (book == Book::kJobs) {
-        UpdateJobs(name, cluster);
-      } else {
-        UpdateUsage(name, cluster);
+      switch (book) {
+        case Book::kJobs:
+          UpdateJobs(name, cluster);
+          break;
+        case Book::kUsage:
+          UpdateUsage(name, cluster);
+          break;
+        case Book::kCluster:
+          UpdateStatus(name, cluster);
+          break;
+        case Book::kNodes:
+          UpdateNodes(name, cluster);
+          break;
       }
     } catch (const DatabaseError& error) {
       if (error.reason() == Reason::kSchema) probe_schema_ = true;
@@ -251,10 +318,23 @@ AccountingView Accounting::View(Book book, std::int64_t staleness) const {
   const auto fresh = [&](const auto& kept) {
     return kept != nullptr && kept->moment().now + staleness >= moment_.now;
   };
+  const auto is_fresh = [&](const Cluster& cluster) {
+    switch (book) {
+      case Book::kJobs:
+        return fresh(cluster.jobs);
+      case Book::kUsage:
+        return fresh(cluster.usage);
+      case Book::kCluster:
+        return fresh(cluster.status);
+      case Book::kNodes:
+        return fresh(cluster.events);
+    }
+    return false;
+  };
   for (const auto& [name, cluster] : clusters_) {
-    if (book == Book::kJobs ? !fresh(cluster.jobs) : !fresh(cluster.usage)) continue;
-    view.clusters.push_back(
-        {name, &cluster.associations, cluster.jobs.get(), cluster.usage.get(), &cluster.wckeys});
+    if (!is_fresh(cluster)) continue;
+    view.clusters.push_back({name, &cluster.associations, cluster.jobs.get(), cluster.usage.get(),
+                             &cluster.wckeys, cluster.status.get(), cluster.events.get()});
   }
   return view;
 }
@@ -262,7 +342,8 @@ AccountingView Accounting::View(Book book, std::int64_t staleness) const {
 std::vector<std::string> Accounting::missing_columns() const {
   std::vector<std::string> all;
   for (const auto& [name, cluster] : clusters_) {
-    all.insert(all.end(), cluster.missing_columns.begin(), cluster.missing_columns.end());
+    for (const std::vector<std::string>& some : cluster.missing_columns)
+      all.insert(all.end(), some.begin(), some.end());
   }
   return all;
 }

@@ -24,7 +24,9 @@
 
 #include "collectors/slurmdb/association_tree.h"
 #include "collectors/slurmdb/calendar.h"
+#include "collectors/slurmdb/cluster_status.h"
 #include "collectors/slurmdb/connection.h"
+#include "collectors/slurmdb/event_book.h"
 #include "collectors/slurmdb/job_ledger.h"
 #include "collectors/slurmdb/rows.h"
 #include "collectors/slurmdb/schema.h"
@@ -34,11 +36,12 @@
 
 namespace slurmdb {
 
+class EventReader;
 class JobReader;
 
 // What can be kept up to date; a collector names the books it is made from.
-enum class Book { kJobs, kUsage };
-inline constexpr std::size_t kBooks = 2;
+enum class Book { kJobs, kUsage, kCluster, kNodes };
+inline constexpr std::size_t kBooks = 4;
 
 // Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch
 // seconds).
@@ -62,6 +65,8 @@ struct ClusterView {
   const JobLedger* jobs = nullptr;                            // with Book::kJobs
   const UsageSummary* usage = nullptr;                        // with Book::kUsage
   const std::map<std::uint32_t, WckeyRow>* wckeys = nullptr;  // by id
+  const ClusterStatus* status = nullptr;                      // with Book::kCluster
+  const EventBook* events = nullptr;                          // with Book::kNodes
 };
 
 struct AccountingView {
@@ -137,7 +142,11 @@ class Accounting : public AccountingSource {
     Reading associations_read;
     std::uint64_t tree_mark = 0;  // when they were read
     std::map<std::uint32_t, WckeyRow> wckeys;
-    std::vector<std::string> missing_columns;
+    std::unique_ptr<EventBook> events;
+    std::uint64_t events_poll = 0;  // the poll in which they were read
+    std::unique_ptr<UsageBook> capacity;
+    std::unique_ptr<ClusterStatus> status;
+    std::array<std::vector<std::string>, kBooks> missing_columns;
   };
   struct BookPoll {
     bool done = false;
@@ -151,6 +160,10 @@ class Accounting : public AccountingSource {
   void ReadShared();
   void UpdateJobs(const std::string& name, Cluster& cluster);
   void UpdateUsage(const std::string& name, Cluster& cluster);
+  void UpdateStatus(const std::string& name, Cluster& cluster);
+  void UpdateNodes(const std::string& name, Cluster& cluster);
+  // Two books are made from events; they are read once a poll.
+  void UpdateEvents(EventReader& reader, Cluster& cluster);
   // Reads them when they may have changed, or when one of `used` is not known.
   void UpdateAssociations(const std::string& name, Cluster& cluster, const std::vector<std::uint32_t>& used);
   bool IsDue(const Reading& last) const;
@@ -166,6 +179,7 @@ class Accounting : public AccountingSource {
   Schema schema_;
   Moment moment_;
   std::chrono::steady_clock::time_point moment_taken_{};
+  std::uint64_t poll_ = 0;  // how many there were
   std::map<std::string, Cluster> clusters_;
   TresCatalog tres_;
   std::map<std::uint32_t, std::string> qos_;

@@ -25,6 +25,17 @@ std::vector<std::string> ReadClusters(Connection& db) {
   return clusters;
 }
 
+std::optional<ClusterRow> ReadCluster(Connection& db, const Schema& schema, std::string_view cluster) {
+  const auto column = [&](const char* name) { return schema.Has("cluster_table", name) ? name : "NULL"; };
+  // PRIMARY (name(42)): one row.
+  Result rows = db.Query(
+      "cluster", fmt::format("SELECT {}, {}, {}, {} FROM cluster_table WHERE name = {} AND deleted = 0",
+                             column("control_host"), column("control_port"), column("rpc_version"),
+                             column("federation"), db.Literal(cluster)));
+  if (!rows.Next()) return std::nullopt;
+  return ClusterRow{rows[0].Text(), rows[1].AsU32Or(0), rows[2].AsU32Or(0), rows[3].Text()};
+}
+
 TresCatalog ReadTres(Connection& db) {
   TresCatalog catalog;
   // A whole scan: tens of rows.

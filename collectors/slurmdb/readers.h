@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ std::string ClusterTable(std::string_view cluster, std::string_view table);
 std::int64_t ReadServerTime(Connection& db);
 // Clusters that are not deleted, by name.
 std::vector<std::string> ReadClusters(Connection& db);
+// None when it is not there (any more).
+std::optional<ClusterRow> ReadCluster(Connection& db, const Schema& schema, std::string_view cluster);
 TresCatalog ReadTres(Connection& db);
 // QOS names by id, deleted ones included: old jobs still refer to them.
 std::map<std::uint32_t, std::string> ReadQosNames(Connection& db);

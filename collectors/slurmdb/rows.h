@@ -46,6 +46,14 @@ struct Suspension {
   std::uint64_t time_end = 0;
 };
 
+// A row of cluster_table.
+struct ClusterRow {
+  std::string control_host;  // empty while its slurmctld is not registered with slurmdbd
+  std::uint32_t control_port = 0;
+  std::uint32_t rpc_version = 0;  // the protocol its slurmctld speaks
+  std::string federation;
+};
+
 struct AssociationRow {
   std::uint32_t id = 0;
   std::string account;

@@ -20,11 +20,21 @@ constexpr std::size_t kRangesPerStatement = 1000;
 constexpr std::array<const char*, kUsageKinds> kKindNames = {"assoc_", "wckey_", "qos_"};
 constexpr std::array<const char*, kUsageLevels> kLevelNames = {"hour", "day", "month"};
 
-std::string TableName(const std::string& cluster, const char* kind, UsageLevel level) {
+}  // namespace
+
+std::string UsageTableName(const std::string& cluster, const char* kind, UsageLevel level) {
   return fmt::format("{}_{}usage_{}_table", cluster, kind, kLevelNames[static_cast<std::size_t>(level)]);
 }
 
-}  // namespace
+std::optional<ByLevel<std::int64_t>> ReadLastRan(Connection& db, const std::string& cluster) {
+  // One row.
+  Result rows =
+      db.Query("usage-last-ran", fmt::format("SELECT hourly_rollup, daily_rollup, monthly_rollup FROM {} "
+                                             "ORDER BY hourly_rollup DESC LIMIT 1",
+                                             ClusterTable(cluster, "last_ran_table")));
+  if (!rows.Next()) return std::nullopt;
+  return ByLevel<std::int64_t>{rows[0].AsI64(), rows[1].AsI64(), rows[2].AsI64()};
+}
 
 UsageReader::UsageReader(Connection& db, const Schema& schema, const std::string& cluster, Ids ids)
     : db_(db), schema_(schema), cluster_(cluster), ids_(std::move(ids)) {}
@@ -32,13 +42,13 @@ UsageReader::UsageReader(Connection& db, const Schema& schema, const std::string
 std::vector<std::string> UsageReader::Tables(const std::string& cluster) {
   std::vector<std::string> tables;
   for (const char* kind : kKindNames) {
-    for (const UsageLevel level : kAllUsageLevels) tables.push_back(TableName(cluster, kind, level));
+    for (const UsageLevel level : kAllUsageLevels) tables.push_back(UsageTableName(cluster, kind, level));
   }
   return tables;
 }
 
 std::string UsageReader::Name(UsageKind kind, UsageLevel level) const {
-  return TableName(cluster_, kKindNames[static_cast<std::size_t>(kind)], level);
+  return UsageTableName(cluster_, kKindNames[static_cast<std::size_t>(kind)], level);
 }
 
 bool UsageReader::Has(UsageKind kind) const {
@@ -48,19 +58,12 @@ bool UsageReader::Has(UsageKind kind) const {
 
 UsageMarks UsageReader::ReadMarks(const std::vector<UsageWitness>& witnesses) {
   UsageMarks marks;
-  {
-    // One row.
-    Result rows =
-        db_.Query("usage-last-ran", fmt::format("SELECT hourly_rollup, daily_rollup, monthly_rollup FROM {} "
-                                                "ORDER BY hourly_rollup DESC LIMIT 1",
-                                                ClusterTable(cluster_, "last_ran_table")));
-    if (rows.Next()) marks.last_ran = {rows[0].AsI64(), rows[1].AsI64(), rows[2].AsI64()};
-  }
+  marks.last_ran = ReadLastRan(db_, cluster_);
   // Ends of indexes: PRIMARY (id_tres, time_start) and those on mod_time.
   std::string sql = "SELECT ";
   for (const UsageLevel level : kAllUsageLevels) {
     sql += fmt::format("{}(SELECT MAX(time_start) FROM {} WHERE id_tres = {})",
-                       level == UsageLevel::kHour ? "" : ", ", QuoteName(TableName(cluster_, "", level)),
+                       level == UsageLevel::kHour ? "" : ", ", QuoteName(UsageTableName(cluster_, "", level)),
                        kTresCpu);
   }
   std::vector<std::pair<std::size_t, std::size_t>> asked;

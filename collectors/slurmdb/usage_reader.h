@@ -13,6 +13,12 @@ namespace slurmdb {
 class Connection;
 class Schema;
 
+// The name of a usage table, unquoted. `kind`: "assoc_", "wckey_", "qos_"; empty for the cluster's own.
+std::string UsageTableName(const std::string& cluster, const char* kind, UsageLevel level);
+
+// last_ran_table: how far roll-ups have come. None before the first one.
+std::optional<ByLevel<std::int64_t>> ReadLastRan(Connection& db, const std::string& cluster);
+
 class UsageReader : public UsageSource {
  public:
   // What can have usage: where no index leads to rows by their time, they are asked for by these ids.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.support.accounting import SlurmdbdWriter
+from tests.support.nodes import EVENT
 from tests.support.rollup import Rollup
 from tests.support.session import ManualClock
-from tests.support.values import INFINITE, JobState
+from tests.support.values import INFINITE, JobState, NodeState
 
 EPOCH = "2025-06-15"  # 00:00 UTC; some jobs started the day before
 MIDNIGHT = 1_749_945_600
@@ -82,9 +83,33 @@ def write(writer: SlurmdbdWriter, clock: ManualClock) -> None:
     writer.submit(marie, eligible=INFINITE)  # throttled
     writer.submit(marie, eligible=END + 3600, tres=gpus, partition="gpu,cpu")  # begins later
     writer.submit(ada, timelimit=INFINITE, qos="high")
+    _take_nodes_away(writer)
     clock.now = END - 3600
     Rollup(writer).run()
     clock.now = END
+
+
+def _take_nodes_away(writer: SlurmdbdWriter) -> None:
+    """Nodes that came back, one that changed its state, and two that were away while the cluster grew."""
+    node = {"cpu": 16, "mem": 64_000, "billing": 16}
+    writer.node_down("n1", node, at=MIDNIGHT - 3600)
+    writer.node_up("n1", at=MIDNIGHT + 600)
+    writer.node_down("n2", node, at=MIDNIGHT + 5 * 3600)
+    writer.node_down("n2", node, reason='bad "disk"', state=NodeState.IDLE | NodeState.DRAIN, uid=1000, at=MIDNIGHT + 5 * 3600 + 900)
+    # Away for a hundred days: its rows follow those of the registrations.
+    absent = {"node_name": "n3", "state": int(NodeState.DOWN | NodeState.NO_RESPOND), "tres": writer.tres_string(node)}
+    absent |= {"reason": "Not responding", "reason_uid": 0}
+    registered = {"node_name": "", "cluster_nodes": "n[1-4]", "tres": writer.tres_string({"cpu": 64, "node": 4})}
+    registered |= {"reason": "Cluster Registered TRES"}
+    for row, starts in ((registered, (120, 60)), (absent, (100, 60))):
+        for start, end in zip(starts, (starts[1], 1), strict=True):
+            writer.insert(EVENT, row | {"time_start": MIDNIGHT - start * 86_400, "time_end": MIDNIGHT - end * 86_400})
+    writer.insert(EVENT, absent | {"time_start": MIDNIGHT - 86_400, "time_end": 0})
+    grown = {"cpu": 80, "mem": 320_000, "node": 5, "billing": 80, "gres/gpu": 4}
+    writer.register_cluster(grown, nodes="n[1-5]", host="ctl.example.org", at=MIDNIGHT + 7 * 3600)
+    writer.node_down("n4", node, reason="kernel", state=NodeState.IDLE | NodeState.DRAIN, uid=1000, at=MIDNIGHT + 8 * 3600)
+    writer.node_up("n4", at=MIDNIGHT + 9 * 3600)
+    writer.node_down("n5", node, reason="kernel", state=NodeState.IDLE | NodeState.DRAIN, uid=1000, at=END - 60)
 
 
 def bulk(writer: SlurmdbdWriter, count: int) -> None:

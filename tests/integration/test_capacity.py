@@ -1,0 +1,208 @@
+"""Clusters and their nodes as the tables have them, in every release; and what is missing leaves out only itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.e2e.servers import rfc3339
+from tests.integration import history, usage_judge
+from tests.integration.conftest import RunOnce
+from tests.integration.database import CAPACITY, Accounting, execute
+from tests.integration.exporter import flags_for
+from tests.integration.releases import Released
+from tests.integration.samples import Samples, check_text
+from tests.support.accounting import SlurmdbdWriter
+from tests.support.cluster_usage import planned_column
+from tests.support.mariadb import PrivateMariaDB
+from tests.support.releases import RELEASES, at_least
+from tests.support.rollup import Rollup
+from tests.support.session import ManualClock
+from tests.support.values import NodeState
+
+HOUR, DAY = 3600, 86_400
+MB = 2**20
+NODE = {"cpu": 16, "mem": 64_000, "billing": 16}
+USAGE, LIVE = "slurmdbd_cluster_usage_tres_seconds", "slurmdbd_cluster_usage_live_tres_seconds"
+Figures = dict[tuple[str, ...], int]
+
+
+@pytest.fixture
+def make(server: PrivateMariaDB) -> Iterator[Callable[..., SlurmdbdWriter]]:
+    """make(release, now): an empty cluster that registered 40 days ago, its clock at `now`."""
+    made: list[Accounting] = []
+
+    def build(release: str, now: int) -> SlurmdbdWriter:
+        one = Accounting(server, release=release, clock=ManualClock(now - 40 * DAY))
+        made.append(one)
+        one.clock.now = now  # type: ignore[attr-defined]
+        return one.writers["alpha"]
+
+    yield build
+    for one in made:
+        one.close()
+
+
+def page_at(server: PrivateMariaDB, once: RunOnce, instant: int, **flags: object) -> Samples:
+    page = once(flags_for(server, as_of=instant, counter__epoch=rfc3339(instant - DAY), **flags))
+    assert page.code == 0, page.log
+    assert "ERROR" not in page.log
+    return check_text(page.text)
+
+
+def columns(writer: SlurmdbdWriter) -> dict[str, str]:
+    return {
+        "allocated": "alloc_secs", "down": "down_secs", "planned_down": "pdown_secs", "idle": "idle_secs",
+        "planned": planned_column(writer.release), "overcommitted": "over_secs",
+    }  # fmt: skip
+
+
+def hours(writer: SlurmdbdWriter, spans: dict[str, tuple[int, int]]) -> Figures:
+    """(tres, kind, period) -> TRES-seconds: plain sums over the table of hours."""
+    names = {row["id"]: f"{row['type']}/{row['name']}" if row["name"] else row["type"] for row in writer.select("select * from tres_table")}
+    sums: Figures = defaultdict(int)
+    for row in writer.select(f"select * from {writer.table('%_usage_hour_table')}"):
+        for kind, column in columns(writer).items():
+            for period, (start, end) in spans.items():
+                if start <= row["time_start"] < end:
+                    name = names[row["id_tres"]]
+                    sums[name, kind, period] += row[column] * (MB if name == "mem" else 1)
+    return {key: value for key, value in sums.items() if value}
+
+
+def shown(page: Samples, name: str, *labels: str) -> Figures:
+    """What is not 0."""
+    return {tuple(have[label] for label in labels): int(value) for have, value in page.matching(name, cluster="alpha") if value}
+
+
+def series(page: Samples, name: str) -> list[dict[str, str]]:
+    return [dict(labels) for labels, _ in page.matching(name)]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_what_became_of_the_capacity(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, once: RunOnce, release: str) -> None:
+    """Rolled up it is the sum of slurmdbd's hours; the estimate of an hour is what the roll-up then says."""
+    now = 1_741_676_400  # 2025-03-11 07:00 UTC
+    writer = make(release, now)
+    ada = writer.association("physics", "ada")
+    for number in range(12):
+        begin = now - 35 * DAY + number * 3 * DAY + 777
+        job = writer.submit(ada, at=begin - 500, cpus=20, mem_mb=1000)
+        writer.start(job, at=begin)
+        writer.end(job, at=begin + 30 * HOUR)
+        state = NodeState.IDLE | NodeState.POWERED_DOWN | 0x80 if number % 3 else NodeState.DOWN
+        writer.node_down(f"n{number % 4 + 1}", NODE, state=state, at=begin + 5 * HOUR)
+        writer.node_up(f"n{number % 4 + 1}", at=begin + 8 * HOUR)
+    # In the last hour all comes together; no job waits, for what that plans is not estimated.
+    running = writer.submit(ada, at=now - 2 * HOUR, cpus=30, mem_mb=1_000_000)
+    writer.start(running, at=now - 2 * HOUR)
+    writer.node_down("n1", NODE, at=now - 1000)
+    writer.node_down("n2", NODE, at=now - 900, state=NodeState.IDLE | NodeState.POWERED_DOWN | 0x80)
+    writer.register_cluster(CAPACITY | {"cpu": 80, "node": 5}, nodes="n[1-5]", at=now - 600)
+    writer.clock.now = now - HOUR  # type: ignore[attr-defined]
+    Rollup(writer).run()
+    early = page_at(server, once, now)
+    spans = usage_judge.windows(ZoneInfo("UTC"), now)
+    judged = hours(writer, spans)
+    assert shown(early, USAGE, "tres", "kind", "period") == judged and len(judged) > 40
+    assert early.value("slurmdbd_cluster_usage_live_since_timestamp_seconds") == now - HOUR
+    writer.clock.now = now  # type: ignore[attr-defined]
+    Rollup(writer).run()
+    late = page_at(server, once, now)
+    assert shown(late, USAGE, "tres", "kind", "period") == hours(writer, spans)
+    estimate = shown(early, LIVE, "tres", "kind")
+    hour = {key[:2]: value for key, value in hours(writer, {"hour": (now - HOUR, now)}).items() if key[1] != "overcommitted"}
+    assert estimate == hour
+    assert {kind for _, kind in estimate} == {"allocated", "down", "idle"} | ({"planned_down"} if at_least(release, "22.05") else set())
+    assert not shown(late, LIVE, "tres", "kind")
+
+
+def test_a_roll_up_again_is_seen(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, start: Callable) -> None:
+    """By an exporter that serves, on a release whose tables have no index on mod_time."""
+    import time
+
+    now = int(time.time()) // HOUR * HOUR
+    writer = make("21.08", now - HOUR)
+    Rollup(writer).run()
+    exporter = start(flags_for(server))
+    page = exporter.wait_for_polls(2)
+    assert page.value(USAGE, tres="cpu", kind="allocated", period="year") == 0
+    ada = writer.association("physics", "ada")
+    late = writer.submit(ada, at=now - 3 * HOUR, cpus=4)
+    writer.start(late, at=now - 3 * HOUR)
+    writer.end(late, at=now - 2 * HOUR)
+    writer.clock.now = now + 5  # type: ignore[attr-defined]
+    Rollup(writer).run()
+    page = exporter.wait_for(lambda page: page.value(USAGE, tres="cpu", kind="allocated", period="year") == 4 * HOUR, "the late job")
+    assert page.value("slurmdbd_cluster_usage_live_since_timestamp_seconds") == now
+
+
+def test_a_controller_that_is_away(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, once: RunOnce) -> None:
+    now = 1_741_676_400
+    writer = make("24.05", now)
+    page = page_at(server, once, now)
+    assert page.value("slurmdbd_cluster_registered") == 1
+    (labels, value), = page.matching("slurmdbd_cluster_info")
+    assert value == 1 and labels == {
+        "cluster": "alpha", "version": "24.05", "protocol": "10496", "control_host": "127.0.0.1", "control_port": "6817", "federation": "",
+    }  # fmt: skip
+    assert shown(page, "slurmdbd_cluster_tres", "tres") == {("cpu",): 64, ("mem",): 256_000 * MB, ("node",): 4, ("billing",): 64}
+    assert page.value("slurmdbd_cluster_tres_since_timestamp_seconds") == now - 40 * DAY
+    assert not series(page, USAGE) and not series(page, LIVE)  # nothing has been rolled up
+    writer.unregister_cluster(track_down=True)
+    page = page_at(server, once, now + 60)
+    assert page.value("slurmdbd_cluster_registered") == 0
+    assert page.value("slurmdbd_cluster_tres", tres="cpu") == 64
+
+
+def test_null_and_nonsense(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, once: RunOnce) -> None:
+    """Columns made nullable by hand: what is not known is empty or left out, and no poll ends."""
+    now = 1_741_676_400
+    writer = make("26.05", now)
+    Rollup(writer).run()
+    writer.node_down("n1", NODE, at=now - 100)
+    database = server.database
+    for table, column, kind in (
+        ("cluster_table", "control_host", "tinytext"), ("cluster_table", "federation", "tinytext"), ("cluster_table", "rpc_version", "int"),
+        ("cluster_table", "control_port", "int"), ("alpha_event_table", "reason", "tinytext"), ("alpha_event_table", "tres", "text"),
+        ("alpha_event_table", "cluster_nodes", "text"), ("alpha_event_table", "reason_uid", "int unsigned"),
+        ("alpha_event_table", "state", "int unsigned"), ("alpha_event_table", "time_end", "bigint unsigned"),
+        ("alpha_usage_hour_table", "alloc_secs", "bigint unsigned"), ("alpha_usage_hour_table", "over_secs", "bigint unsigned"),
+        ("alpha_usage_month_table", "idle_secs", "bigint unsigned"), ("alpha_usage_day_table", "mod_time", "bigint unsigned"),
+    ):  # fmt: skip
+        execute(server, f"alter table {database}.{table} modify `{column}` {kind} null", f"update {database}.{table} set `{column}` = null")
+    page = page_at(server, once, now)
+    assert page.value("slurmdbd_cluster_registered") == 0
+    assert not series(page, "slurmdbd_cluster_tres")
+    execute(server, f"update {database}.alpha_event_table set tres = '1=,,x', cluster_nodes = 'n[3-1', state = 4294967295")
+    page_at(server, once, now)
+
+
+def test_what_is_not_granted_leaves_out_only_itself(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, once: RunOnce) -> None:
+    now = 1_741_676_400
+    writer = make("26.05", now)
+    Rollup(writer).run()
+    database = server.database
+    execute(server, f"rename table {database}.alpha_event_table to {database}.away")
+    page = once(flags_for(server, as_of=now, counter__epoch=rfc3339(now - DAY)))
+    samples = page.samples
+    assert samples.value("slurmdbd_cluster_registered") == 1
+    assert not series(samples, "slurmdbd_cluster_tres") and series(samples, USAGE)
+    assert samples.value("slurmdbd_exporter_missing_columns") == 1 and "alpha_event_table" in page.log
+    execute(server, f"rename table {database}.away to {database}.alpha_event_table")
+    execute(server, f"alter table {database}.alpha_usage_day_table drop column over_secs")
+    samples = once(flags_for(server, as_of=now, counter__epoch=rfc3339(now - DAY))).samples
+    assert series(samples, "slurmdbd_cluster_tres") and not series(samples, USAGE)
+
+
+def test_the_history_tells_it(released: dict[str, Released], once: RunOnce) -> None:
+    """Some of the golden page, known by heart."""
+    page = once(released["21.08"].flags | history.FLAGS).samples
+    assert page.value("slurmdbd_cluster_tres", tres="node") == 5
+    assert page.value("slurmdbd_cluster_tres_since_timestamp_seconds") == history.MIDNIGHT + 7 * HOUR
+    assert page.value(LIVE, tres="node", kind="idle") == 5 * HOUR
+    # n2 and n3 for the whole hour, n5 for its last minute.
+    assert page.value(LIVE, tres="cpu", kind="down") == 2 * 16 * HOUR + 16 * 60
