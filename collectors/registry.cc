@@ -5,6 +5,7 @@
 #include "collectors/cluster.h"
 #include "collectors/consumption.h"
 #include "collectors/jobs.h"
+#include "collectors/nodes.h"
 #include "collectors/outcomes.h"
 #include "collectors/usage.h"
 #include "collectors/users.h"
@@ -22,6 +23,8 @@ std::span<const CollectorInfo> Registry() {
                     &CollectConsumption},
       CollectorInfo{"jobs", true, "Jobs pending, running and suspended, with what they hold or ask for.",
                     Book::kJobs, &CollectJobs},
+      CollectorInfo{"nodes", true, "Nodes that are down or drained: since when, why, and the time lost.",
+                    Book::kNodes, &CollectNodes},
       CollectorInfo{"outcomes", true, "Jobs started, and jobs ended by final state.", Book::kJobs,
                     &CollectOutcomes},
       CollectorInfo{

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <tuple>
 
 #include "collectors/slurmdb/hostlist.h"
 #include "collectors/slurmdb/node_state.h"
@@ -102,6 +103,17 @@ void EventBook::Update(EventSource& source, const Moment& moment) {
   moment_ = moment;
 }
 
+std::vector<UsageWindow> EventBook::windows() const {
+  std::vector<UsageWindow> windows;
+  for (const auto& [period, name, last] :
+       {std::tuple(Period::kDay, "day", "last_day"), std::tuple(Period::kMonth, "month", "last_month")}) {
+    const std::int64_t start = calendar_.PeriodStart(period, moment_.now);
+    windows.push_back({name, start, moment_.now});
+    windows.push_back({last, calendar_.PeriodStart(period, start - 1), start});
+  }
+  return windows;
+}
+
 std::optional<Registration> EventBook::registration(std::int64_t at) const {
   std::optional<Registration> found;
   for (auto event = events_.begin(); event != events_.end() && event->first.node.empty(); ++event) {
@@ -128,6 +140,8 @@ std::vector<Unavailable> EventBook::unavailable(std::int64_t at) const {
     until = EndOf(event.end);
     if (key.start > at || until <= at || (members && !members->contains(key.node))) continue;
     const bool known = !IsUnset32(event.reason_uid);
+    // Of two open rows, when the end of one was lost, the newer one holds.
+    if (!all.empty() && all.back().node == key.node) all.pop_back();
     all.push_back({RepairUtf8(key.node), NodeStateName(event.state), RepairUtf8(*event.reason),
                    known ? std::optional(event.reason_uid) : std::nullopt, since});
   }

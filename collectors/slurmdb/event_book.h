@@ -2,7 +2,7 @@
 //
 //   EventBook book(calendar, options);
 //   book.Update(source, moment);    // each poll
-//   book.unavailable(moment.now);   // nodes away now, and since when
+//   book.unavailable(moment.now);   // nodes that are away now, and since when
 //
 // A row is a node's time in one state for one reason, or, with an empty node name, a registration of the
 // cluster with its TRES. Whenever the cluster's TRES or nodes change, slurmdbd closes all open rows and opens
@@ -30,6 +30,7 @@
 #include "collectors/slurmdb/calendar.h"
 #include "collectors/slurmdb/job_ledger.h"
 #include "collectors/slurmdb/tres.h"
+#include "collectors/slurmdb/usage_summary.h"
 
 namespace slurmdb {
 
@@ -99,9 +100,12 @@ class EventBook {
   const Moment& moment() const { return moment_; }
   // Rows that began before are not all there.
   std::int64_t kept_from() const { return kept_from_; }
+  // The periods that all is known of: day and month to date, and the last complete ones.
+  std::vector<UsageWindow> windows() const;
   // The one that held at that instant, or the last before it.
   std::optional<Registration> registration(std::int64_t at) const;
-  // Nodes that were away at that instant, by name. Nodes that no longer belong to the cluster are left out.
+  // Nodes that were away at that instant, by name, each once. Nodes that no longer belong to the cluster are
+  // left out.
   std::vector<Unavailable> unavailable(std::int64_t at) const;
   // Node-seconds that nodes were away within [from, to), by state.
   std::map<std::string_view, std::int64_t> Away(std::int64_t from, std::int64_t to) const;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -84,8 +85,10 @@ std::optional<std::vector<std::string>> ExpandHosts(std::string_view text, std::
 }
 
 std::string FoldHosts(std::vector<std::string> names) {
-  // What stands before and after the last number, and how wide that is written: 0 unless it begins with a 0.
-  std::map<std::tuple<std::string, std::string, std::size_t>, std::vector<std::uint64_t>> alike;
+  // What stands before and after the last number, and how many digits that has.
+  using Shape = std::tuple<std::string, std::string, std::size_t>;
+  std::map<Shape, std::vector<std::uint64_t>> alike;
+  std::set<Shape> padded;  // some number of that shape begins with a 0
   std::vector<std::string> items;
   for (std::string& name : names) {
     std::size_t end = name.size();
@@ -97,8 +100,20 @@ std::string FoldHosts(std::vector<std::string> names) {
       items.push_back(std::move(name));
       continue;
     }
-    alike[{name.substr(0, begin), name.substr(end), digits[0] == '0' ? digits.size() : 0}].push_back(
-        *Number(digits));
+    const Shape shape = {name.substr(0, begin), name.substr(end), digits.size()};
+    alike[shape].push_back(*Number(digits));
+    if (digits[0] == '0' && digits.size() > 1) padded.insert(shape);
+  }
+  // Numbers that are not padded are alike, however long.
+  for (auto at = alike.begin(); at != alike.end();) {
+    const auto& [before, after, width] = at->first;
+    if (width == 0 || padded.contains(at->first)) {
+      ++at;
+      continue;
+    }
+    std::vector<std::uint64_t>& all = alike[{before, after, 0}];
+    all.insert(all.end(), at->second.begin(), at->second.end());
+    at = alike.erase(at);
   }
   for (auto& [shape, numbers] : alike) {
     const auto& [before, after, width] = shape;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from zoneinfo import ZoneInfo
@@ -122,8 +123,6 @@ def test_what_became_of_the_capacity(make: Callable[..., SlurmdbdWriter], server
 
 def test_a_roll_up_again_is_seen(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, start: Callable) -> None:
     """By an exporter that serves, on a release whose tables have no index on mod_time."""
-    import time
-
     now = int(time.time()) // HOUR * HOUR
     writer = make("21.08", now - HOUR)
     Rollup(writer).run()
@@ -177,6 +176,7 @@ def test_null_and_nonsense(make: Callable[..., SlurmdbdWriter], server: PrivateM
     page = page_at(server, once, now)
     assert page.value("slurmdbd_cluster_registered") == 0
     assert not series(page, "slurmdbd_cluster_tres")
+    assert away(page) == {"n1": ("unknown", "", now - 100)}
     execute(server, f"update {database}.alpha_event_table set tres = '1=,,x', cluster_nodes = 'n[3-1', state = 4294967295")
     page_at(server, once, now)
 
@@ -206,3 +206,79 @@ def test_the_history_tells_it(released: dict[str, Released], once: RunOnce) -> N
     assert page.value(LIVE, tres="node", kind="idle") == 5 * HOUR
     # n2 and n3 for the whole hour, n5 for its last minute.
     assert page.value(LIVE, tres="cpu", kind="down") == 2 * 16 * HOUR + 16 * 60
+
+
+def away(page: Samples) -> dict[str, tuple[str, str, int]]:
+    """node -> state, reason, since."""
+    return {
+        have["node"]: (have["state"], have["reason"], int(value))
+        for have, value in page.matching("slurmdbd_node_unavailable_since_timestamp_seconds")
+    }
+
+
+def test_nodes_of_the_history(released: dict[str, Released], once: RunOnce) -> None:
+    page = once(released["20.11"].flags | history.FLAGS).samples
+    assert away(page) == {
+        "n2": ("drained", 'bad "disk"', history.MIDNIGHT + 5 * HOUR),
+        "n3": ("down", "Not responding", history.MIDNIGHT - 100 * DAY),
+        "n5": ("drained", "kernel", history.END - 60),
+    }
+    assert page.value("slurmdbd_nodes_unavailable", state="drained") == 2
+    assert page.value("slurmdbd_nodes_unavailable", state="down") == 1
+    setters = {have["node"]: have["set_by"] for have, _ in page.matching("slurmdbd_node_unavailable_info")}
+    assert setters == {"n2": "1000", "n3": "0", "n5": "1000"}
+    lost = "slurmdbd_nodes_unavailable_seconds"
+    today = history.END - history.MIDNIGHT
+    assert page.value(lost, state="down", period="day") == 600 + 900 + today
+    assert page.value(lost, state="drained", period="day") == (today - 5 * HOUR - 900) + HOUR + 60
+    assert page.value(lost, state="down", period="last_day") == 3600 + DAY
+    assert page.value(lost, state="down", period="last_month") == 31 * DAY
+
+
+@pytest.mark.parametrize("release", ["21.08", "22.05", "26.05"])  # of each way to find rows one
+def test_nodes_come_and_go_while_it_serves(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, start: Callable, release: str) -> None:
+    """And the page stays the one that a fresh look gives."""
+    now = int(time.time())
+    writer = make(release, now)
+    writer.node_down("n1", NODE, at=now - 5000)
+    exporter = start(flags_for(server))
+    assert away(exporter.wait_for_polls(1)) == {"n1": ("down", "Not responding", now - 5000)}
+    writer.node_down("n2", NODE, reason="fan", state=NodeState.IDLE | NodeState.DRAIN, at=now - 600)  # told late
+    writer.register_cluster(CAPACITY | {"node": 5}, nodes="n[1-5]", at=now - 300)
+    writer.node_down("n5", NODE, reason="new", at=now)
+    expected = {"n1": ("down", "Not responding", now - 5000), "n2": ("drained", "fan", now - 600), "n5": ("down", "new", now)}
+    exporter.wait_for(lambda page: away(page) == expected, "three nodes")
+    writer.node_up("n1", at=now + 1)
+    writer.register_cluster(CAPACITY, nodes="n[1-4]", at=now + 1)
+    exporter.wait_for(lambda page: away(page) == {"n2": expected["n2"]}, "one node that is left")
+
+
+def test_very_many_nodes_are_folded(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, once: RunOnce) -> None:
+    now = 1_741_676_400
+    writer = make("23.02", now)
+    writer.register_cluster({"cpu": 4000, "node": 2000}, nodes="n[0001-2000]", at=now - DAY)
+    row = {"state": int(NodeState.DOWN), "tres": "1=2", "reason_uid": 0}
+    rows = [(f"n{number:04}", now - number, "power" if number != 500 else "fan") for number in range(1, 1301)]
+    names = ["node_name", "time_start", "reason", *row]
+    writer.insert_many("%_event_table", names, ((*one, *row.values()) for one in rows))
+    page = page_at(server, once, now)
+    assert away(page) == {
+        "n[0001-0499,0501-1001]": ("down", "power", now - 1300),
+        "n[1002-1300]": ("down", "power", now - 1300),
+        "n0500": ("down", "fan", now - 500),
+    }
+    assert page.value("slurmdbd_nodes_unavailable", state="down") == 1300
+    writer.execute("delete from alpha_event_table where node_name > 'n0200'")
+    assert len(away(page_at(server, once, now))) == 200
+
+
+def test_who_set_it_is_shown_as_users_are(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, once: RunOnce) -> None:
+    now = 1_741_676_400
+    writer = make("26.05", now)
+    writer.node_down("n1", NODE, uid=1000, at=now - 5)
+    writer.node_down("n2", NODE, uid=4294967294, at=now - 5)
+    for flags, shown_as in (({}, "1000"), ({"user_label": "none"}, ""), ({"user_exclude": "1000"}, "")):
+        page = page_at(server, once, now, **flags)
+        assert [have["set_by"] for have in series(page, "slurmdbd_node_unavailable_info")] == [shown_as, ""]
+    hashed = page_at(server, once, now, user_label="hash")
+    assert len(series(hashed, "slurmdbd_node_unavailable_info")[0]["set_by"]) == 16

@@ -35,7 +35,10 @@ TEST(HostlistTest, Folds) {
   EXPECT_EQ(FoldHosts({"login"}), "login");
   EXPECT_EQ(FoldHosts({"n3", "n1", "n2", "n2", "gpu1"}), "gpu1,n[1-3]");
   EXPECT_EQ(FoldHosts({"n1", "n3", "n4"}), "n[1,3-4]");
-  EXPECT_EQ(FoldHosts({"n08", "n09", "n10"}), "n10,n[08-09]");  // a width of its own
+  EXPECT_EQ(FoldHosts({"n8", "n9", "n10"}), "n[8-10]");
+  EXPECT_EQ(FoldHosts({"n08", "n09", "n10", "n100"}),
+            "n100,n[08-10]");  // padded ones have a width of their own
+  EXPECT_EQ(FoldHosts({"n0", "n1", "n10"}), "n[0-1,10]");
   EXPECT_EQ(FoldHosts({"r1n1x", "r1n2x", "r2n1x"}), "r1n[1-2]x,r2n1x");
   EXPECT_EQ(FoldHosts({"n99999999999999999999"}), "n99999999999999999999");
 }
