@@ -253,8 +253,7 @@ void Accounting::UpdateStatus(const std::string& name, Cluster& cluster) {
   if (has_usage) status.usage.Update(*cluster.capacity, nullptr);
   const JobLedger* jobs = cluster.since_rollup.get();
   const std::int64_t since = cluster.capacity->rolled_up_until();
-  if (has_usage && events.readable() && since != 0 && since >= cluster.events->kept_from() &&
-      jobs != nullptr && jobs->moment().now == moment_.now && since >= jobs->options().epoch) {
+  if (has_usage && events.readable() && since != 0 && jobs != nullptr && jobs->moment().now == moment_.now) {
     status.live = EstimateCapacity(*cluster.events, events.planned_down(), *jobs, since, moment_.as_of);
   }
   status.at = moment_;

@@ -13,28 +13,37 @@ Uint128 AmountOf(const TresSums& sums, std::uint32_t tres) {
   return 0;
 }
 
-}  // namespace
-
-LiveCapacity EstimateCapacity(const EventBook& events, PlannedDown rule, const JobLedger& jobs,
-                              std::int64_t from, std::int64_t to) {
-  LiveCapacity live{from, {}};
-  const EventBook::Capacity capacity = events.CapacityWithin(from, to, rule);
-  TresSums used;
-  for (const auto& [group, tres] : jobs.RolledUp(from, to)) used.Add(tres);
+// Within an hour or a part of it.
+void AddHour(const EventBook::Capacity& capacity, const TresSums& used, LiveCapacity& live) {
   for (const auto& [tres, total] : capacity.total.entries()) {
-    if (total == 0) continue;
+    // Of nodes the roll-up counts nothing, and joules are no capacity.
+    if (total == 0 || tres == kTresNode || tres == kTresEnergy) continue;
     Uint128 left = total;
-    const auto take = [&](CapacityKind kind, Uint128 amount) {
+    const auto take = [&, id = tres](CapacityKind kind, Uint128 amount) {
       amount = std::min(amount, left);
-      live.tres_seconds[{tres, kind}] = amount;
+      live.tres_seconds[{id, kind}] += amount;
       left -= amount;
     };
-    // Jobs' nodes are not counted by the roll-up, nor are the joules they used.
-    const bool counted = tres != kTresNode && tres != kTresEnergy;
-    take(CapacityKind::kAllocated, counted ? AmountOf(used, tres) : 0);
+    take(CapacityKind::kAllocated, AmountOf(used, tres));
     take(CapacityKind::kDown, AmountOf(capacity.down, tres));
     take(CapacityKind::kPlannedDown, AmountOf(capacity.planned_down, tres));
     take(CapacityKind::kIdle, left);
+  }
+}
+
+}  // namespace
+
+std::optional<LiveCapacity> EstimateCapacity(const EventBook& events, PlannedDown rule, const JobLedger& jobs,
+                                             std::int64_t from, std::int64_t to) {
+  constexpr std::int64_t kHour = 3600;
+  constexpr std::int64_t kMost = 48 * kHour;
+  if (from < events.kept_from() || from < jobs.options().epoch || to - from > kMost) return std::nullopt;
+  LiveCapacity live{from, {}};
+  for (std::int64_t hour = from; hour < to; hour += kHour) {
+    const std::int64_t end = std::min(hour + kHour, to);
+    TresSums used;
+    for (const auto& [group, tres] : jobs.RolledUp(hour, end)) used.Add(tres);
+    AddHour(events.CapacityWithin(hour, end, rule), used, live);
   }
   return live;
 }

@@ -33,11 +33,11 @@ struct ClusterStatus {
   const Moment& moment() const { return at; }
 };
 
-// Shares out the capacity within [from, to): allocated is what `jobs` (of rule kRollUp) consumed, down what
-// nodes were down; each is cut to what is left, as slurmdbd does. What waiting jobs had planned counts as
-// idle.
-LiveCapacity EstimateCapacity(const EventBook& events, PlannedDown rule, const JobLedger& jobs,
-                              std::int64_t from, std::int64_t to);
+// Shares out the capacity within [from, to), hour by hour: allocated is what `jobs` (of rule kRollUp)
+// consumed, down what nodes were down; each is cut to what is left, as slurmdbd does. What waiting jobs had
+// planned counts as idle. None when that reaches further back than what is known, or than two days.
+std::optional<LiveCapacity> EstimateCapacity(const EventBook& events, PlannedDown rule, const JobLedger& jobs,
+                                             std::int64_t from, std::int64_t to);
 
 // The release of Slurm that speaks this protocol: "22.05"; empty for one that is not known.
 std::string ReleaseOfProtocol(std::uint32_t rpc_version);

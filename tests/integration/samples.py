@@ -58,9 +58,10 @@ class Samples:
             if key == label and (sample == name if name else not SELF.match(sample))
         }
 
-    def clusters(self) -> set[str]:
-        """The clusters with job metrics on the page."""
-        return self.label_values("cluster")
+    def clusters(self, apart: tuple[str, ...] = ()) -> set[str]:
+        """The clusters with metrics on the page, other than those whose names begin like one of `apart`."""
+        kept = {key: value for key, value in self.values.items() if not (apart and key[0].startswith(apart))}
+        return Samples(kept).label_values("cluster")
 
     def accounting(self) -> dict[tuple[str, Labels], float]:
         """The samples that are not about the exporter itself."""

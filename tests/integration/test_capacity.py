@@ -115,7 +115,8 @@ def test_what_became_of_the_capacity(make: Callable[..., SlurmdbdWriter], server
     late = page_at(server, once, now)
     assert shown(late, USAGE, "tres", "kind", "period") == hours(writer, spans)
     estimate = shown(early, LIVE, "tres", "kind")
-    hour = {key[:2]: value for key, value in hours(writer, {"hour": (now - HOUR, now)}).items() if key[1] != "overcommitted"}
+    rolled = hours(writer, {"hour": (now - HOUR, now)})
+    hour = {key[:2]: value for key, value in rolled.items() if key[0] != "node" and key[1] != "overcommitted"}
     assert estimate == hour
     assert {kind for _, kind in estimate} == {"allocated", "down", "idle"} | ({"planned_down"} if at_least(release, "22.05") else set())
     assert not shown(late, LIVE, "tres", "kind")
@@ -203,7 +204,6 @@ def test_the_history_tells_it(released: dict[str, Released], once: RunOnce) -> N
     page = once(released["21.08"].flags | history.FLAGS).samples
     assert page.value("slurmdbd_cluster_tres", tres="node") == 5
     assert page.value("slurmdbd_cluster_tres_since_timestamp_seconds") == history.MIDNIGHT + 7 * HOUR
-    assert page.value(LIVE, tres="node", kind="idle") == 5 * HOUR
     # n2 and n3 for the whole hour, n5 for its last minute.
     assert page.value(LIVE, tres="cpu", kind="down") == 2 * 16 * HOUR + 16 * 60
 

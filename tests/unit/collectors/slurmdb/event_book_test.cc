@@ -267,9 +267,9 @@ TEST(EstimateTest, CapacityIsSharedOutAsTheRollUpDoes) {
   jobs.Recount(table, At(kNow));
   jobs.Update(table, At(kNow));
   const auto of = [&](PlannedDown rule, std::uint32_t tres, CapacityKind kind) {
-    const LiveCapacity live = EstimateCapacity(book, rule, jobs, kNow - 3600, kNow);
-    const auto found = live.tres_seconds.find({tres, kind});
-    return found == live.tres_seconds.end() ? std::int64_t{-1} : static_cast<std::int64_t>(found->second);
+    const auto live = EstimateCapacity(book, rule, jobs, kNow - 3600, kNow);
+    const auto found = live->tres_seconds.find({tres, kind});
+    return found == live->tres_seconds.end() ? std::int64_t{-1} : static_cast<std::int64_t>(found->second);
   };
   EXPECT_EQ(of(PlannedDown::kCloud, kTresCpu, CapacityKind::kAllocated), 4 * 2000);
   EXPECT_EQ(of(PlannedDown::kCloud, kTresCpu, CapacityKind::kDown), 4 * 400);
@@ -279,9 +279,32 @@ TEST(EstimateTest, CapacityIsSharedOutAsTheRollUpDoes) {
   // More is used than there is: that is all, and nothing is left to be down.
   EXPECT_EQ(of(PlannedDown::kCloud, kTresMem, CapacityKind::kAllocated), 1000 * 3600);
   EXPECT_EQ(of(PlannedDown::kCloud, kTresMem, CapacityKind::kDown), 0);
-  EXPECT_EQ(of(PlannedDown::kCloud, kTresNode, CapacityKind::kAllocated), 0);
-  EXPECT_EQ(of(PlannedDown::kCloud, kTresNode, CapacityKind::kIdle), 4 * 3600);
+  EXPECT_EQ(of(PlannedDown::kCloud, kTresNode, CapacityKind::kIdle), -1);
   EXPECT_EQ(of(PlannedDown::kCloud, kTresEnergy, CapacityKind::kIdle), -1);
+  EXPECT_EQ(EstimateCapacity(book, PlannedDown::kNone, jobs, kNow - 7200, kNow).has_value(), false);
+}
+
+TEST(EstimateTest, EachHourIsCutForItself) {
+  FakeEvents events;
+  events.Register(kNow - 9000, "1=4", "n[1-4]");
+  events.Down("n1", kNow - 7200);
+  EventBook book = NewBook();
+  book.Update(events, At(kNow));
+  FakeJobTable table;
+  table.Add({0, 1, kNow - 7200, kNow - 7200, kNow - 3600, 3, 0, 1, "1=4"});
+  LedgerOptions options;
+  options.rule = Rule::kRollUp;
+  options.epoch = kNow - 7200;
+  JobLedger jobs(options);
+  jobs.Recount(table, At(kNow));
+  jobs.Update(table, At(kNow));
+  const auto live = EstimateCapacity(book, PlannedDown::kNone, jobs, kNow - 7200, kNow);
+  const auto of = [&](CapacityKind kind) {
+    return static_cast<int>(live->tres_seconds.at({kTresCpu, kind}));
+  };
+  EXPECT_EQ(of(CapacityKind::kAllocated), 4 * 3600);
+  EXPECT_EQ(of(CapacityKind::kDown), 4 * 3600);  // in the other hour there was no room
+  EXPECT_EQ(of(CapacityKind::kIdle), 0);
 }
 
 TEST(EstimateTest, ReleasesByTheirProtocol) {
