@@ -7,6 +7,7 @@
 #include "collectors/jobs.h"
 #include "collectors/nodes.h"
 #include "collectors/outcomes.h"
+#include "collectors/reservations.h"
 #include "collectors/usage.h"
 #include "collectors/users.h"
 
@@ -27,6 +28,9 @@ std::span<const CollectorInfo> Registry() {
                     Book::kNodes, &CollectNodes},
       CollectorInfo{"outcomes", true, "Jobs started, and jobs ended by final state.", Book::kJobs,
                     &CollectOutcomes},
+      CollectorInfo{"reservations", true,
+                    "Reservations that are current or coming, and what is used of them.", Book::kReservations,
+                    &CollectReservations},
       CollectorInfo{
           "usage", true,
           "Usage by day, month, quarter and year as sreport has it, with what came since; the account tree.",

@@ -9,6 +9,7 @@
 #include "collectors/slurmdb/event_reader.h"
 #include "collectors/slurmdb/job_reader.h"
 #include "collectors/slurmdb/readers.h"
+#include "collectors/slurmdb/reservation_reader.h"
 #include "collectors/slurmdb/usage_reader.h"
 
 namespace slurmdb {
@@ -69,6 +70,7 @@ void Accounting::SetMoment(std::int64_t now) {
         cluster.events.reset();
         cluster.capacity.reset();
         cluster.status.reset();
+        cluster.reservations.reset();
       }
       moment_ = {};
     }
@@ -94,6 +96,7 @@ void Accounting::FindClusters() {
     for (std::string& table : UsageReader::Tables(name)) tables.push_back(std::move(table));
     for (std::string& table : ClusterUsageReader::Tables(name)) tables.push_back(std::move(table));
     tables.push_back(EventReader::Table(name));
+    tables.push_back(ReservationReader::Table(name));
     for (const char* table : {"assoc_table", "wckey_table"})
       tables.push_back(fmt::format("{}_{}", name, table));
   }
@@ -228,6 +231,19 @@ void Accounting::UpdateNodes(const std::string& name, Cluster& cluster) {
   UpdateEvents(reader, cluster);
 }
 
+void Accounting::UpdateReservations(const std::string& name, Cluster& cluster) {
+  ReservationReader reader(db_, schema_, name);
+  if (!reader.readable())
+    throw DatabaseError(Reason::kSchema, ReservationReader::Table(name) + ": not there, or not granted");
+  std::vector<std::string>& missing = cluster.missing_columns[static_cast<std::size_t>(Book::kReservations)];
+  missing.clear();
+  if (!reader.HasJobs()) missing.push_back(name + "_job_table.id_resv");
+  if (cluster.reservations == nullptr)
+    cluster.reservations = std::make_unique<ReservationBook>(options_.ledger);
+  const Connection::Snapshot snapshot(db_);
+  cluster.reservations->Update(reader, moment_);
+}
+
 void Accounting::UpdateStatus(const std::string& name, Cluster& cluster) {
   EventReader events(db_, schema_, name);
   ClusterUsageReader rollups(db_, schema_, name, tres_.ids(), moment_.as_of);
@@ -296,6 +312,9 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
         case Book::kNodes:
           UpdateNodes(name, cluster);
           break;
+        case Book::kReservations:
+          UpdateReservations(name, cluster);
+          break;
       }
     } catch (const DatabaseError& error) {
       if (error.reason() == Reason::kSchema) probe_schema_ = true;
@@ -327,13 +346,16 @@ AccountingView Accounting::View(Book book, std::int64_t staleness) const {
         return fresh(cluster.status);
       case Book::kNodes:
         return fresh(cluster.events);
+      case Book::kReservations:
+        return fresh(cluster.reservations);
     }
     return false;
   };
   for (const auto& [name, cluster] : clusters_) {
     if (!is_fresh(cluster)) continue;
     view.clusters.push_back({name, &cluster.associations, cluster.jobs.get(), cluster.usage.get(),
-                             &cluster.wckeys, cluster.status.get(), cluster.events.get()});
+                             &cluster.wckeys, cluster.status.get(), cluster.events.get(),
+                             cluster.reservations.get()});
   }
   return view;
 }

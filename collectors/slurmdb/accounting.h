@@ -28,6 +28,7 @@
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/event_book.h"
 #include "collectors/slurmdb/job_ledger.h"
+#include "collectors/slurmdb/reservation_book.h"
 #include "collectors/slurmdb/rows.h"
 #include "collectors/slurmdb/schema.h"
 #include "collectors/slurmdb/tres.h"
@@ -40,8 +41,8 @@ class EventReader;
 class JobReader;
 
 // What can be kept up to date; a collector names the books it is made from.
-enum class Book { kJobs, kUsage, kCluster, kNodes };
-inline constexpr std::size_t kBooks = 4;
+enum class Book { kJobs, kUsage, kCluster, kNodes, kReservations };
+inline constexpr std::size_t kBooks = 5;
 
 // Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch
 // seconds).
@@ -67,6 +68,7 @@ struct ClusterView {
   const std::map<std::uint32_t, WckeyRow>* wckeys = nullptr;  // by id
   const ClusterStatus* status = nullptr;                      // with Book::kCluster
   const EventBook* events = nullptr;                          // with Book::kNodes
+  const ReservationBook* reservations = nullptr;              // with Book::kReservations
 };
 
 struct AccountingView {
@@ -146,6 +148,7 @@ class Accounting : public AccountingSource {
     std::uint64_t events_poll = 0;  // the poll in which they were read
     std::unique_ptr<UsageBook> capacity;
     std::unique_ptr<ClusterStatus> status;
+    std::unique_ptr<ReservationBook> reservations;
     std::array<std::vector<std::string>, kBooks> missing_columns;
   };
   struct BookPoll {
@@ -162,6 +165,7 @@ class Accounting : public AccountingSource {
   void UpdateUsage(const std::string& name, Cluster& cluster);
   void UpdateStatus(const std::string& name, Cluster& cluster);
   void UpdateNodes(const std::string& name, Cluster& cluster);
+  void UpdateReservations(const std::string& name, Cluster& cluster);
   // Two books are made from events; they are read once a poll.
   void UpdateEvents(EventReader& reader, Cluster& cluster);
   // Reads them when they may have changed, or when one of `used` is not known.

@@ -303,6 +303,76 @@ class Live:
         self.compare_nodes("two are back", "n1")
         self.set_node("g1", "drain", "again")
         self.compare_nodes("one is away again", "n1", "g1")
+        self.play_reservations()
+
+    def play_reservations(self) -> None:
+        """One that is half used, changed in the middle and used again; one each day; one that is yet to come and one removed."""
+        slurm = self.slurm
+        slurm.scontrol("create", "reservation", "ReservationName=course", "StartTime=now", "Duration=600", "Users=games,mail", "Nodes=n2")
+        slurm.scontrol("create", "reservation", "ReservationName=nightly", "StartTime=now+600", "Duration=60", "Users=root", "Nodes=g2", "Flags=DAILY,MAINT")
+        slurm.scontrol("create", "reservation", "ReservationName=later", "StartTime=now+7200", "Duration=600", "Users=root", "Nodes=g1", "Flags=IGNORE_JOBS")
+        slurm.scontrol("create", "reservation", "ReservationName=removed", "StartTime=now", "Duration=30", "Users=root", "Nodes=g2")
+        time.sleep(2)
+        slurm.scontrol("delete", "ReservationName=removed")
+        jobs = [slurm.sbatch(f"sleep {seconds}", user="games", account="physics", partition="cpu", reservation="course", ntasks=tasks) for seconds, tasks in ((4, 2), (7, 1))]
+        for job in jobs:
+            slurm.wait_for_state(job, "COMPLETED")
+        self.compare_reservations("half used")
+        slurm.scontrol("update", "ReservationName=course", "Nodes=n2,g2", "Duration=700")
+        time.sleep(2)
+        self.compare_reservations("changed")
+        slurm.wait_for_state(slurm.sbatch("sleep 3", user="mail", account="physics", partition="cpu", reservation="course"), "COMPLETED")
+        self.compare_reservations("used again")
+
+    def compare_reservations(self, moment: str) -> None:
+        """With what scontrol shows."""
+
+        def known() -> dict[str, dict[str, str]]:
+            shown = self.slurm.scontrol("-o", "show", "reservation").splitlines()
+            return {row["ReservationName"]: row for row in (dict(re.findall(r"(\S+?)=(\S*)", line)) for line in shown if "=" in line)}
+
+        def told() -> bool:  # slurmdbd learns of it a moment later
+            page = self.page()
+            return page.figures("slurmdbd_reservation_end_timestamp_seconds", "reservation") == {
+                (name,): int(row["EndTime"]) for name, row in known().items()
+            }
+
+        wait_until(told, f"slurmdbd to know the reservations {moment}", 20, 0.5)
+        page, shown = self.page(), known()
+        compare, tres = self.comparison.compare, {}
+        for name, row in shown.items():
+            for word, count in judge.tres(row["TRES"]).items():
+                tres[name, word] = count
+        compare("scontrol show reservation: start", {(name,): int(row["StartTime"]) for name, row in shown.items()},
+                page.figures("slurmdbd_reservation_start_timestamp_seconds", "reservation"), 9, moment)  # fmt: skip
+        compare("scontrol show reservation: end", {(name,): int(row["EndTime"]) for name, row in shown.items()},
+                page.figures("slurmdbd_reservation_end_timestamp_seconds", "reservation"), 9, moment)  # fmt: skip
+        infos = {(name, row["Nodes"], *(["MAINT" in row["Flags"], "DAILY" in row["Flags"], "IGNORE_JOBS" in row["Flags"]])): 1 for name, row in shown.items()}
+        ours = {
+            (name, nodes, "MAINT" in flags, "DAILY" in flags, "IGNORE_JOBS" in flags): value
+            for (name, nodes, flags), value in page.figures("slurmdbd_reservation_info", "reservation", "nodes", "flags").items()
+        }
+        compare("scontrol show reservation: nodes and flags", infos, ours, 9, moment)
+        compare("scontrol show reservation: TRES", tres, page.figures("slurmdbd_reservation_tres", "reservation", "tres"), 9, moment)
+
+    def compare_reserved(self) -> None:
+        """What sreport says of reservations that began before this hour, and, once it is rolled up, sacctmgr."""
+        columns = ("Name", "TresName", "Allocated")
+        words = ("reservation", "utilization", "start=now-1days", "end=now", f"format={','.join(columns)}")
+        page = self.page()
+        current = page.figures("slurmdbd_reservation_unused_seconds", "reservation")
+        used: Figures = defaultdict(int)
+        for name, tres, amount in self.slurm.sreport("-t", "Seconds", "-T", "ALL", *words):
+            if (name,) in current:
+                used[name, tres] += int(amount)
+        actual = page.figures("slurmdbd_reservation_used_tres_seconds", "reservation", "tres")
+        self.comparison.compare("sreport reservation utilization", dict(used), actual, 4)
+        unused: Figures = defaultdict(int)
+        shown = self.slurm.sacctmgr("-n", "-P", "show", "reservation", "start=now-1days", "format=Name,UnusedWall")
+        for name, amount in (line.split("|") for line in shown.splitlines()):
+            if (name,) in current:
+                unused[(name,)] += int(float(amount))
+        self.comparison.compare("sacctmgr show reservation: unused", unused, current, 2)
 
     def into_the_past(self) -> None:
         """Ends the daemons that would write, and moves all rows some hours back: what was minutes ago can be rolled up."""
@@ -350,6 +420,7 @@ def run_live(comparison: Comparison) -> None:
         live.play()
         live.into_the_past()
         live.compare_rolled_up()
+        live.compare_reserved()
 
 
 def unavailable() -> str | None:

@@ -8,7 +8,7 @@ from tests.support.accounting import SlurmdbdWriter
 from tests.support.nodes import EVENT
 from tests.support.rollup import Rollup
 from tests.support.session import ManualClock
-from tests.support.values import INFINITE, JobState, NodeState
+from tests.support.values import INFINITE, JobState, NodeState, ReservationFlag
 
 EPOCH = "2025-06-15"  # 00:00 UTC; some jobs started the day before
 MIDNIGHT = 1_749_945_600
@@ -84,6 +84,7 @@ def write(writer: SlurmdbdWriter, clock: ManualClock) -> None:
     writer.submit(marie, eligible=END + 3600, tres=gpus, partition="gpu,cpu")  # begins later
     writer.submit(ada, timelimit=INFINITE, qos="high")
     _take_nodes_away(writer)
+    _reserve(writer, clock)
     clock.now = END - 3600
     Rollup(writer).run()
     clock.now = END
@@ -110,6 +111,26 @@ def _take_nodes_away(writer: SlurmdbdWriter) -> None:
     writer.node_down("n4", node, reason="kernel", state=NodeState.IDLE | NodeState.DRAIN, uid=1000, at=MIDNIGHT + 8 * 3600)
     writer.node_up("n4", at=MIDNIGHT + 9 * 3600)
     writer.node_down("n5", node, reason="kernel", state=NodeState.IDLE | NodeState.DRAIN, uid=1000, at=END - 60)
+
+
+def _reserve(writer: SlurmdbdWriter, clock: ManualClock) -> None:
+    """Reservations: one that was changed while it ran and is half used, one for years, one each day, one removed."""
+    course = writer.add_reservation("course", MIDNIGHT + 9 * 3600, END + 3600, {"cpu": 16, "mem": 32_000, "node": 1}, nodelist="n1")
+    standing = writer.add_reservation(
+        "standing", MIDNIGHT - 30 * 86_400, END + 5000 * 86_400, {"cpu": 2, "license/solver": 5}, flags=ReservationFlag.IGNORE_JOBS
+    )
+    for day in range(-1, 3):
+        begin = MIDNIGHT + day * 86_400 + 3600
+        writer.add_reservation("nightly", begin, begin + 3600, {"cpu": 80}, flags=ReservationFlag.DAILY | ReservationFlag.MAINT, nodelist="n[1-5]")
+    removed = writer.add_reservation("removed", MIDNIGHT + 9 * 3600, END + 3600, {"cpu": 4})
+    ada = writer.association("physics", "ada")
+    for reservation, cpus, begin, end in ((course, 8, 9 * 3600, 11 * 3600), (standing, 2, 8 * 3600, 9 * 3600)):
+        job = writer.submit(ada, at=MIDNIGHT + begin, cpus=cpus, mem_mb=1000, id_resv=reservation)
+        writer.start(job, at=MIDNIGHT + begin)
+        writer.end(job, at=MIDNIGHT + end)
+    clock.now = MIDNIGHT + 10 * 3600
+    writer.change_reservation(course, tres={"cpu": 32, "mem": 64_000, "node": 2}, nodelist="n[1-2]")
+    writer.remove_reservation(removed)
 
 
 def bulk(writer: SlurmdbdWriter, count: int) -> None:

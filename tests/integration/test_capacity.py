@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.e2e.servers import rfc3339
-from tests.integration import history, usage_judge
+from tests.integration import usage_judge
+from tests.integration.capacity_judge import DAY, HOUR, LIVE, MB, Figures, away, reserved, series, shown
 from tests.integration.conftest import RunOnce
 from tests.integration.database import CAPACITY, Accounting, execute
 from tests.integration.exporter import flags_for
-from tests.integration.releases import Released
 from tests.integration.samples import Samples, check_text
 from tests.support.accounting import SlurmdbdWriter
 from tests.support.cluster_usage import planned_column
@@ -24,11 +24,8 @@ from tests.support.rollup import Rollup
 from tests.support.session import ManualClock
 from tests.support.values import NodeState
 
-HOUR, DAY = 3600, 86_400
-MB = 2**20
 NODE = {"cpu": 16, "mem": 64_000, "billing": 16}
-USAGE, LIVE = "slurmdbd_cluster_usage_tres_seconds", "slurmdbd_cluster_usage_live_tres_seconds"
-Figures = dict[tuple[str, ...], int]
+USAGE = "slurmdbd_cluster_usage_tres_seconds"
 
 
 @pytest.fixture
@@ -72,15 +69,6 @@ def hours(writer: SlurmdbdWriter, spans: dict[str, tuple[int, int]]) -> Figures:
                     name = names[row["id_tres"]]
                     sums[name, kind, period] += row[column] * (MB if name == "mem" else 1)
     return {key: value for key, value in sums.items() if value}
-
-
-def shown(page: Samples, name: str, *labels: str) -> Figures:
-    """What is not 0."""
-    return {tuple(have[label] for label in labels): int(value) for have, value in page.matching(name, cluster="alpha") if value}
-
-
-def series(page: Samples, name: str) -> list[dict[str, str]]:
-    return [dict(labels) for labels, _ in page.matching(name)]
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -199,42 +187,6 @@ def test_what_is_not_granted_leaves_out_only_itself(make: Callable[..., Slurmdbd
     assert series(samples, "slurmdbd_cluster_tres") and not series(samples, USAGE)
 
 
-def test_the_history_tells_it(released: dict[str, Released], once: RunOnce) -> None:
-    """Some of the golden page, known by heart."""
-    page = once(released["21.08"].flags | history.FLAGS).samples
-    assert page.value("slurmdbd_cluster_tres", tres="node") == 5
-    assert page.value("slurmdbd_cluster_tres_since_timestamp_seconds") == history.MIDNIGHT + 7 * HOUR
-    # n2 and n3 for the whole hour, n5 for its last minute.
-    assert page.value(LIVE, tres="cpu", kind="down") == 2 * 16 * HOUR + 16 * 60
-
-
-def away(page: Samples) -> dict[str, tuple[str, str, int]]:
-    """node -> state, reason, since."""
-    return {
-        have["node"]: (have["state"], have["reason"], int(value))
-        for have, value in page.matching("slurmdbd_node_unavailable_since_timestamp_seconds")
-    }
-
-
-def test_nodes_of_the_history(released: dict[str, Released], once: RunOnce) -> None:
-    page = once(released["20.11"].flags | history.FLAGS).samples
-    assert away(page) == {
-        "n2": ("drained", 'bad "disk"', history.MIDNIGHT + 5 * HOUR),
-        "n3": ("down", "Not responding", history.MIDNIGHT - 100 * DAY),
-        "n5": ("drained", "kernel", history.END - 60),
-    }
-    assert page.value("slurmdbd_nodes_unavailable", state="drained") == 2
-    assert page.value("slurmdbd_nodes_unavailable", state="down") == 1
-    setters = {have["node"]: have["set_by"] for have, _ in page.matching("slurmdbd_node_unavailable_info")}
-    assert setters == {"n2": "1000", "n3": "0", "n5": "1000"}
-    lost = "slurmdbd_nodes_unavailable_seconds"
-    today = history.END - history.MIDNIGHT
-    assert page.value(lost, state="down", period="day") == 600 + 900 + today
-    assert page.value(lost, state="drained", period="day") == (today - 5 * HOUR - 900) + HOUR + 60
-    assert page.value(lost, state="down", period="last_day") == 3600 + DAY
-    assert page.value(lost, state="down", period="last_month") == 31 * DAY
-
-
 @pytest.mark.parametrize("release", ["21.08", "22.05", "26.05"])  # of each way to find rows one
 def test_nodes_come_and_go_while_it_serves(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, start: Callable, release: str) -> None:
     """And the page stays the one that a fresh look gives."""
@@ -282,3 +234,42 @@ def test_who_set_it_is_shown_as_users_are(make: Callable[..., SlurmdbdWriter], s
         assert [have["set_by"] for have in series(page, "slurmdbd_node_unavailable_info")] == [shown_as, ""]
     hashed = page_at(server, once, now, user_label="hash")
     assert len(series(hashed, "slurmdbd_node_unavailable_info")[0]["set_by"]) == 16
+
+
+@pytest.mark.parametrize("release", ["22.05", "26.05"])  # without and with an index on their end
+def test_reservations_come_and_go_while_it_serves(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, start: Callable, release: str) -> None:
+    now = int(time.time())
+    writer = make(release, now)
+    exporter = start(flags_for(server))
+    assert reserved(exporter.wait_for_polls(1)) == {}
+    number = writer.add_reservation("course", now - 100, now + 1000, {"cpu": 8})
+    assert reserved(exporter.wait_for(reserved, "it")) == {"course": (now - 100, now + 1000, 0)}
+    ada = writer.association("physics", "ada")
+    job = writer.submit(ada, at=now - 50, cpus=4, id_resv=number)
+    writer.start(job, at=now - 50)
+    writer.end(job, at=now - 10)
+    used = "slurmdbd_reservation_used_tres_seconds"
+    exporter.wait_for(lambda page: page.value(used, tres="cpu") == 160, "its job")
+    writer.clock.now = now  # type: ignore[attr-defined]
+    writer.change_reservation(number, time_end=now + 2000, tres={"cpu": 16})
+    page = exporter.wait_for(lambda page: page.value("slurmdbd_reservation_tres", tres="cpu") == 16, "the change")
+    assert reserved(page) == {"course": (now - 100, now + 2000, 0)} and page.value(used, tres="cpu") == 160
+    writer.remove_reservation(number)
+    exporter.wait_for(lambda page: not reserved(page), "its end")
+
+
+def test_reservations_with_nulls_and_nonsense(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, once: RunOnce) -> None:
+    now = 1_741_676_400
+    writer = make("26.05", now)
+    writer.add_reservation("course", now - 100, now + 100, {"cpu": 8})
+    database = server.database
+    for column, kind in (("flags", "bigint unsigned"), ("nodelist", "text"), ("tres", "text"), ("unused_wall", "double"), ("deleted", "tinyint")):
+        execute(server, f"alter table {database}.alpha_resv_table modify `{column}` {kind} null", f"update {database}.alpha_resv_table set `{column}` = null")
+    assert reserved(page_at(server, once, now)) == {"course": (now - 100, now + 100, 0)}
+    execute(server, f"update {database}.alpha_resv_table set flags = 18446744073709551615, tres = 'x', unused_wall = 1e300")
+    assert reserved(page_at(server, once, now))["course"][2] == 1e300
+    execute(server, f"alter table {database}.alpha_resv_table modify resv_name text null")
+    execute(server, f"update {database}.alpha_resv_table set resv_name = null")
+    assert reserved(page_at(server, once, now))[""][:2] == (now - 100, now + 100)
+    execute(server, f"alter table {database}.alpha_resv_table drop column unused_wall, drop column nodelist, drop column flags")
+    assert "" in reserved(page_at(server, once, now))

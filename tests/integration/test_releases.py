@@ -8,6 +8,7 @@ from tests.integration import history
 from tests.integration.conftest import RunOnce
 from tests.integration.exporter import Once
 from tests.integration.releases import BULK, Released
+from tests.integration.capacity_judge import DAY, HOUR, LIVE, MB, away, reserved, series, shown
 from tests.integration.samples import Samples, check_text, differences
 from tests.support.releases import RELEASES, at_least
 
@@ -59,3 +60,54 @@ def test_the_page_has_it_all(released: dict[str, Released], once: RunOnce) -> No
     assert page.total("slurmdbd_jobs", state="pending", account="chemistry") == 5 + 2
     assert page.value("slurmdbd_account_energy_joules_total", account="physics") == 123_456 + 2000 + 4000 + 6000 + 8000
     assert page.value(used, account="chemistry", partition="gpu", tres="gres/gpu:a100") == 200
+
+
+def test_the_cluster_of_the_history(released: dict[str, Released], once: RunOnce) -> None:
+    page = once(released["21.08"].flags | history.FLAGS).samples
+    assert page.value("slurmdbd_cluster_tres", tres="node") == 5
+    assert page.value("slurmdbd_cluster_tres_since_timestamp_seconds") == history.MIDNIGHT + 7 * HOUR
+    # n2 and n3 for the whole hour, n5 for its last minute.
+    assert page.value(LIVE, tres="cpu", kind="down") == 2 * 16 * HOUR + 16 * 60
+
+
+def test_nodes_of_the_history(released: dict[str, Released], once: RunOnce) -> None:
+    page = once(released["20.11"].flags | history.FLAGS).samples
+    assert away(page) == {
+        "n2": ("drained", 'bad "disk"', history.MIDNIGHT + 5 * HOUR),
+        "n3": ("down", "Not responding", history.MIDNIGHT - 100 * DAY),
+        "n5": ("drained", "kernel", history.END - 60),
+    }
+    assert page.value("slurmdbd_nodes_unavailable", state="drained") == 2
+    assert page.value("slurmdbd_nodes_unavailable", state="down") == 1
+    setters = {have["node"]: have["set_by"] for have, _ in page.matching("slurmdbd_node_unavailable_info")}
+    assert setters == {"n2": "1000", "n3": "0", "n5": "1000"}
+    lost = "slurmdbd_nodes_unavailable_seconds"
+    today = history.END - history.MIDNIGHT
+    assert page.value(lost, state="down", period="day") == 600 + 900 + today
+    assert page.value(lost, state="drained", period="day") == (today - 5 * HOUR - 900) + HOUR + 60
+    assert page.value(lost, state="down", period="last_day") == 3600 + DAY
+    assert page.value(lost, state="down", period="last_month") == 31 * DAY
+
+
+def test_reservations_of_the_history(released: dict[str, Released], once: RunOnce) -> None:
+    page = once(released["20.11"].flags | history.FLAGS).samples
+    midnight = history.MIDNIGHT
+    shown_ones = reserved(page)
+    assert {name: times[:2] for name, times in shown_ones.items()} == {
+        "course": (midnight + 9 * HOUR, history.END + HOUR),
+        "nightly": (midnight + DAY + HOUR, midnight + DAY + 2 * HOUR),
+        "standing": (midnight - 30 * DAY, history.END + 5000 * DAY),
+    }
+    assert shown_ones["nightly"][2] is None
+    held, used = "slurmdbd_reservation_tres", "slurmdbd_reservation_used_tres_seconds"
+    assert shown(page, held, "reservation", "tres") == {
+        ("course", "cpu"): 32, ("course", "mem"): 64_000 * MB, ("course", "node"): 2,
+        ("nightly", "cpu"): 80, ("standing", "cpu"): 2, ("standing", "license/solver"): 5,
+    }  # fmt: skip
+    assert shown(page, used, "reservation", "tres") == {
+        ("course", "cpu"): 8 * 2 * HOUR, ("course", "mem"): 1000 * 2 * HOUR * MB, ("course", "node"): 2 * HOUR, ("course", "billing"): 8 * 2 * HOUR,
+        ("standing", "cpu"): 2 * HOUR, ("standing", "mem"): 1000 * HOUR * MB, ("standing", "node"): HOUR, ("standing", "billing"): 2 * HOUR,
+    }  # fmt: skip
+    assert page.value(used, reservation="standing", tres="license/solver") == 0
+    flags = {have["reservation"]: (have["nodes"], have["flags"]) for have in series(page, "slurmdbd_reservation_info")}
+    assert flags == {"course": ("n[1-2]", ""), "nightly": ("n[1-5]", "MAINT,DAILY"), "standing": ("", "IGNORE_JOBS")}
