@@ -24,5 +24,6 @@ GRANT SELECT ON slurm_acct_db.* TO 'slurmdbd_exporter'@'localhost';
 --   GRANT SELECT ON slurm_acct_db.alpha_last_ran_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_wckey_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_event_table TO ...;
+--   GRANT SELECT ON slurm_acct_db.alpha_resv_table TO ...;
 --   and each of alpha_usage_hour_table, alpha_usage_day_table, alpha_usage_month_table, with the same for
 --   alpha_assoc_usage_…, alpha_wckey_usage_… and, from Slurm 24.11 on, alpha_qos_usage_….

@@ -360,18 +360,27 @@ class Live:
         columns = ("Name", "TresName", "Allocated")
         words = ("reservation", "utilization", "start=now-1days", "end=now", f"format={','.join(columns)}")
         page = self.page()
-        current = page.figures("slurmdbd_reservation_unused_seconds", "reservation")
+        # In hundredths: slurmdbd has fractions of it.
+        current = {
+            (have["reservation"],): round(100 * value) for name, have, value in page.samples if name == "slurmdbd_reservation_unused_seconds"
+        }
         used: Figures = defaultdict(int)
         for name, tres, amount in self.slurm.sreport("-t", "Seconds", "-T", "ALL", *words):
             if (name,) in current:
                 used[name, tres] += int(amount)
         actual = page.figures("slurmdbd_reservation_used_tres_seconds", "reservation", "tres")
-        self.comparison.compare("sreport reservation utilization", dict(used), actual, 4)
+        # It shows the TRES that a reservation holds; of what its jobs held beside them tells sacct.
+        self.comparison.compare("sreport reservation utilization", dict(used), {key: value for key, value in actual.items() if key in used})
+        held: Figures = defaultdict(int)
+        for row in self.slurm.sacct("-D", "-X", "--noconvert", "-S", "now-2days", fields=("Reservation", "ElapsedRaw", "AllocTRES")):
+            for tres, count in judge.tres(row["AllocTRES"]).items() if row["Reservation"] else ():
+                held[row["Reservation"], tres] += int(row["ElapsedRaw"]) * (count // MIB if tres == "mem" else count)
+        self.comparison.compare("sacct: jobs of reservations", dict(held), actual, 4)
         unused: Figures = defaultdict(int)
         shown = self.slurm.sacctmgr("-n", "-P", "show", "reservation", "start=now-1days", "format=Name,UnusedWall")
         for name, amount in (line.split("|") for line in shown.splitlines()):
             if (name,) in current:
-                unused[(name,)] += int(float(amount))
+                unused[(name,)] += round(100 * float(amount))
         self.comparison.compare("sacctmgr show reservation: unused", unused, current, 2)
 
     def into_the_past(self) -> None:
