@@ -8,6 +8,7 @@
 #include "collectors/nodes.h"
 #include "collectors/outcomes.h"
 #include "collectors/reservations.h"
+#include "collectors/storage.h"
 #include "collectors/usage.h"
 #include "collectors/users.h"
 
@@ -31,6 +32,8 @@ std::span<const CollectorInfo> Registry() {
       CollectorInfo{"reservations", true,
                     "Reservations that are current or coming, and what is used of them.", Book::kReservations,
                     &CollectReservations},
+      CollectorInfo{"storage", true, "How big the accounting tables are, and how far back they go.",
+                    Book::kStorage, &CollectStorage},
       CollectorInfo{
           "usage", true,
           "Usage by day, month, quarter and year as sreport has it, with what came since; the account tree.",

@@ -71,6 +71,7 @@ void Accounting::SetMoment(std::int64_t now) {
         cluster.capacity.reset();
         cluster.status.reset();
         cluster.reservations.reset();
+        cluster.storage.reset();
       }
       moment_ = {};
     }
@@ -244,6 +245,16 @@ void Accounting::UpdateReservations(const std::string& name, Cluster& cluster) {
   cluster.reservations->Update(reader, moment_);
 }
 
+// Sizes are estimates that change slowly: now and then is enough.
+void Accounting::UpdateStorage(const std::string& name, Cluster& cluster) {
+  if (cluster.storage == nullptr || moment_.now - cluster.storage->read_at >= options_.ledger.wide_interval) {
+    auto read = std::make_unique<Storage>(ReadStorage(db_, schema_, name));
+    read->read_at = moment_.now;
+    cluster.storage = std::move(read);
+  }
+  cluster.storage->at = moment_;
+}
+
 void Accounting::UpdateStatus(const std::string& name, Cluster& cluster) {
   EventReader events(db_, schema_, name);
   ClusterUsageReader rollups(db_, schema_, name, tres_.ids(), moment_.as_of);
@@ -315,6 +326,9 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
         case Book::kReservations:
           UpdateReservations(name, cluster);
           break;
+        case Book::kStorage:
+          UpdateStorage(name, cluster);
+          break;
       }
     } catch (const DatabaseError& error) {
       if (error.reason() == Reason::kSchema) probe_schema_ = true;
@@ -348,6 +362,8 @@ AccountingView Accounting::View(Book book, std::int64_t staleness) const {
         return fresh(cluster.events);
       case Book::kReservations:
         return fresh(cluster.reservations);
+      case Book::kStorage:
+        return fresh(cluster.storage);
     }
     return false;
   };
@@ -355,7 +371,7 @@ AccountingView Accounting::View(Book book, std::int64_t staleness) const {
     if (!is_fresh(cluster)) continue;
     view.clusters.push_back({name, &cluster.associations, cluster.jobs.get(), cluster.usage.get(),
                              &cluster.wckeys, cluster.status.get(), cluster.events.get(),
-                             cluster.reservations.get()});
+                             cluster.reservations.get(), cluster.storage.get()});
   }
   return view;
 }

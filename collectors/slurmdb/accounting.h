@@ -31,6 +31,7 @@
 #include "collectors/slurmdb/reservation_book.h"
 #include "collectors/slurmdb/rows.h"
 #include "collectors/slurmdb/schema.h"
+#include "collectors/slurmdb/storage_reader.h"
 #include "collectors/slurmdb/tres.h"
 #include "collectors/slurmdb/usage_book.h"
 #include "collectors/slurmdb/usage_summary.h"
@@ -41,8 +42,8 @@ class EventReader;
 class JobReader;
 
 // What can be kept up to date; a collector names the books it is made from.
-enum class Book { kJobs, kUsage, kCluster, kNodes, kReservations };
-inline constexpr std::size_t kBooks = 5;
+enum class Book { kJobs, kUsage, kCluster, kNodes, kReservations, kStorage };
+inline constexpr std::size_t kBooks = 6;
 
 // Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch
 // seconds).
@@ -69,6 +70,7 @@ struct ClusterView {
   const ClusterStatus* status = nullptr;                      // with Book::kCluster
   const EventBook* events = nullptr;                          // with Book::kNodes
   const ReservationBook* reservations = nullptr;              // with Book::kReservations
+  const Storage* storage = nullptr;                           // with Book::kStorage
 };
 
 struct AccountingView {
@@ -149,6 +151,7 @@ class Accounting : public AccountingSource {
     std::unique_ptr<UsageBook> capacity;
     std::unique_ptr<ClusterStatus> status;
     std::unique_ptr<ReservationBook> reservations;
+    std::unique_ptr<Storage> storage;
     std::array<std::vector<std::string>, kBooks> missing_columns;
   };
   struct BookPoll {
@@ -166,6 +169,7 @@ class Accounting : public AccountingSource {
   void UpdateStatus(const std::string& name, Cluster& cluster);
   void UpdateNodes(const std::string& name, Cluster& cluster);
   void UpdateReservations(const std::string& name, Cluster& cluster);
+  void UpdateStorage(const std::string& name, Cluster& cluster);
   // Two books are made from events; they are read once a poll.
   void UpdateEvents(EventReader& reader, Cluster& cluster);
   // Reads them when they may have changed, or when one of `used` is not known.

@@ -135,13 +135,18 @@ def _reserve(writer: SlurmdbdWriter, clock: ManualClock) -> None:
 
 def bulk(writer: SlurmdbdWriter, count: int) -> None:
     """Many short jobs of chemistry, ended one by one within the month before the history begins and up to its end."""
+    bulk_at(writer, count, END)
+
+
+def bulk_at(writer: SlurmdbdWriter, count: int, last: int) -> None:
+    """The same, ended up to `last`."""
     marie = writer.association("chemistry", "marie")
-    template = writer.new_row(marie, partition="bulk", at=MIDNIGHT, id_job=10**6)
+    template = writer.new_row(marie, partition="bulk", at=min(MIDNIGHT, last), id_job=10**6)
     allocated = str(template["tres_req"])
 
     def rows() -> Iterator[tuple[object, ...]]:
         for number in range(count):
-            ended = END - 1 - number * 800
+            ended = last - 1 - number * 800
             row = template | {
                 "job_db_inx": template["job_db_inx"] and template["job_db_inx"] - 1 - number,
                 "id_job": 10**6 + number,

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.e2e.servers import rfc3339
-from tests.integration import usage_judge
+from tests.integration import history, usage_judge
 from tests.integration.capacity_judge import DAY, HOUR, LIVE, MB, Figures, away, reserved, series, shown
 from tests.integration.conftest import RunOnce
-from tests.integration.database import CAPACITY, Accounting, execute
+from tests.integration.database import CAPACITY, Accounting, execute, query
 from tests.integration.exporter import flags_for
 from tests.integration.samples import Samples, check_text
 from tests.support.accounting import SlurmdbdWriter
@@ -273,3 +273,33 @@ def test_reservations_with_nulls_and_nonsense(make: Callable[..., SlurmdbdWriter
     assert reserved(page_at(server, once, now))[""][:2] == (now - 100, now + 100)
     execute(server, f"alter table {database}.alpha_resv_table drop column unused_wall, drop column nodelist, drop column flags")
     assert "" in reserved(page_at(server, once, now))
+
+
+@pytest.mark.parametrize("release", ["20.11", "26.05"])
+def test_sizes_of_tables(make: Callable[..., SlurmdbdWriter], server: PrivateMariaDB, once: RunOnce, release: str) -> None:
+    """They are those of information_schema; rows are near what is there, once the server has counted them."""
+    now = 1_741_676_400
+    writer = make(release, now)
+    rows, size, oldest = "slurmdbd_table_rows", "slurmdbd_table_bytes", "slurmdbd_oldest_job_timestamp_seconds"
+    page = page_at(server, once, now)
+    assert page.value(size, table="job_table") > 0 and not series(page, oldest)
+    history.bulk_at(writer, 2000, now)
+    execute(server, f"analyze table {server.database}.alpha_job_table")
+    page = page_at(server, once, now)
+    assert page.value(oldest) == writer.select("select min(time_end) as n from alpha_job_table where time_end > 0")[0]["n"]
+    assert 1500 < page.value(rows, table="job_table") < 2500
+    told = {
+        row[0].removeprefix("alpha_"): (row[1], row[2])
+        for row in query(
+            server,
+            "select table_name, table_rows, data_length + index_length from information_schema.tables"
+            " where table_schema = %s and table_name like 'alpha\\_%%'",
+            (server.database,),
+        )
+    }
+    seen = shown(page, size, "table")
+    assert {(table,): told[table][1] for (table,) in seen} == seen
+    assert {(table,): told[table][0] for table in told if told[table][0] and (table,) in seen} == shown(page, rows, "table")
+    expected = {"job_table", "step_table", "event_table", "assoc_usage_hour_table", "resv_table"}
+    assert expected <= {table for (table,) in seen}
+    assert ("qos_usage_hour_table" in {table for (table,) in seen}) == at_least(release, "24.11")

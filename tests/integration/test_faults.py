@@ -191,8 +191,8 @@ class Fault:
 
 ALPHA = frozenset({"alpha"})
 # Made without the tables of jobs, as long as no reservation runs.
-SPARED = ("cluster", "nodes", "reservations")
-SPARED_METRICS = ("slurmdbd_cluster_", "slurmdbd_node", "slurmdbd_reservation_")
+SPARED = ("cluster", "nodes", "reservations", "storage")
+SPARED_METRICS = ("slurmdbd_cluster_", "slurmdbd_node", "slurmdbd_reservation_", "slurmdbd_table_", "slurmdbd_oldest_")
 OF_JOBS = tuple(name for name in COLLECTORS if name not in SPARED)
 FAULTS = (
     Fault(killed, {"lost", "connect"}, up=0),

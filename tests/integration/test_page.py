@@ -23,7 +23,7 @@ from tests.support.session import ManualClock
 GOLDEN = Path(__file__).with_name("golden") / "page.prom"
 # Values of these change from run to run; their names and labels do not.
 VOLATILE = re.compile(
-    r"(process_\w+|slurmdbd_exporter_build_info|slurmdbd_scrape_collector_duration_seconds|slurmdbd_exporter_\w+_timestamp_seconds)\b"
+    r"(process_\w+|slurmdbd_table_\w+|slurmdbd_exporter_build_info|slurmdbd_scrape_collector_duration_seconds|slurmdbd_exporter_\w+_timestamp_seconds)\b"
 )
 
 
