@@ -12,7 +12,6 @@ namespace {
 using slurmdb::CapacityKind;
 using slurmdb::kAllCapacityKinds;
 using slurmdb::kUsageWindows;
-using slurmdb::UsageLine;
 
 // What is rolled up, all kinds of a TRES and period or none: where slurmdbd has no row, nothing is known.
 void AddUsage(const std::string& cluster, const slurmdb::UsageSummary& summary,

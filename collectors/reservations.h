@@ -1,5 +1,5 @@
-// Reservations that are current or coming, and what is used of them. Judges: scontrol show reservation, sreport
-// reservation utilization.
+// Reservations that are current or coming, and what is used of them. Judges: scontrol show reservation,
+// sreport reservation utilization.
 #pragma once
 
 #include "collectors/collector.h"

@@ -32,6 +32,7 @@ ClusterUsageReader::ClusterUsageReader(Connection& db, const Schema& schema, con
 
 std::vector<std::string> ClusterUsageReader::Tables(const std::string& cluster) {
   std::vector<std::string> tables;
+  tables.reserve(kUsageLevels);
   for (const UsageLevel level : kAllUsageLevels) tables.push_back(UsageTableName(cluster, "", level));
   return tables;
 }

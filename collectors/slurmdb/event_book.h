@@ -50,7 +50,7 @@ struct EventKey {
   std::string node;
   std::int64_t start = 0;
 
-  auto operator<=>(const EventKey&) const = default;
+  auto operator<=>(const EventKey&) const = default;  // NOLINT(modernize-use-nullptr): it means no pointer
 };
 
 // Where the rows come from: one cluster's table. Implementations throw DatabaseError.

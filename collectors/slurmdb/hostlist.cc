@@ -127,7 +127,8 @@ std::string FoldHosts(std::vector<std::string> names) {
       if (last > first) ranges += fmt::format("-{:0{}}", numbers[last], width);
       first = last + 1;
     }
-    items.push_back(before + (numbers.size() == 1 ? ranges : "[" + ranges + "]") + after);
+    items.push_back(numbers.size() == 1 ? fmt::format("{}{}{}", before, ranges, after)
+                                        : fmt::format("{}[{}]{}", before, ranges, after));
   }
   std::sort(items.begin(), items.end());
   items.erase(std::unique(items.begin(), items.end()), items.end());

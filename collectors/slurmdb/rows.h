@@ -14,7 +14,7 @@ struct JobKey {
   std::uint32_t id_job = 0;
   std::uint64_t time_submit = 0;
 
-  auto operator<=>(const JobKey&) const = default;
+  auto operator<=>(const JobKey&) const = default;  // NOLINT(modernize-use-nullptr): it means no pointer
 };
 
 // A row of job_table. Text and TRES strings are bytes, valid only while the row is being handed over.

@@ -162,7 +162,7 @@ def run_rolled_up(zone: str, comparison: Comparison) -> None:
                 actual = late.figures("slurmdbd_cluster_usage_tres_seconds", "cluster", "tres", "kind", period=period)
                 comparison.compare("sreport cluster utilization", judged, actual, 120, period)
         judged = utilization(slurm, site._local(early_end), site._local(site.now), CLUSTERS)
-        comparison.compare("estimate before = sreport after", estimated(judged), live, 14)
+        comparison.compare("estimate before = sreport after", estimated(judged), live, 10)
 
 
 def forget(site: Site, since: int) -> None:
