@@ -68,7 +68,7 @@ UsageMarks ClusterUsageReader::ReadMarks(const std::vector<UsageWitness>& witnes
         kTresCpu, std::max<std::int64_t>(0, as_of_ - kLookBack[level]));
   }
   for (const UsageWitness& witness : witnesses) {
-    sql += fmt::format(", (SELECT COUNT(*) FROM {} WHERE id_tres = {} AND time_start = {})",
+    sql += fmt::format(", (SELECT MAX(creation_time) FROM {} WHERE id_tres = {} AND time_start = {})",
                        QuoteName(tables[static_cast<std::size_t>(witness.level)]), witness.tres,
                        witness.time_start);
   }
@@ -80,7 +80,11 @@ UsageMarks ClusterUsageReader::ReadMarks(const std::vector<UsageWitness>& witnes
     marks.changed[static_cast<std::size_t>(UsageKind::kAssociation)][level] =
         static_cast<std::int64_t>(rows[column++].AsU64Or(0));
   }
-  for (std::size_t i = 0; i < witnesses.size(); ++i) marks.witnesses_there &= rows[column++].AsU64() != 0;
+  for (const UsageWitness& witness : witnesses) {
+    const Field created = rows[column++];
+    auto& mark = marks.created[witness];
+    if (!created.is_null()) mark = static_cast<std::int64_t>(created.AsU64());
+  }
   return marks;
 }
 

@@ -35,6 +35,8 @@ class ClusterUsageReader : public UsageSource {
 
   bool Has(UsageKind kind) const override;
   UsageMarks ReadMarks(const std::vector<UsageWitness>& witnesses) override;
+  // None: ReadMarks tells of every change.
+  ByLevel<UsageStamps> ReadStamps(const ByLevel<std::int64_t>& /*from*/) override { return {}; }
   void Read(UsageKind kind, UsageLevel level, std::int64_t from, std::optional<std::int64_t> changed_after,
             const Sink& sink) override;
 
