@@ -106,7 +106,7 @@ ByLevel<UsageStamps> UsageReader::ReadStamps(const ByLevel<std::int64_t>& from) 
     sql += fmt::format(
         "{}SELECT {}, time_start, mod_time FROM {} FORCE INDEX (PRIMARY) WHERE id_tres = {} AND time_start "
         ">= {}",
-        l == 0 ? "" : " UNION ALL ", l, QuoteName(TableName(cluster_, "", level)), kTresCpu, from[l]);
+        l == 0 ? "" : " UNION ALL ", l, QuoteName(UsageTableName(cluster_, "", level)), kTresCpu, from[l]);
   }
   ByLevel<UsageStamps> stamps;
   Result rows = db_.Query("usage-stamps", sql);
