@@ -6,6 +6,7 @@
 #include <prometheus/metric_family.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,9 @@ enum class UserLabel {
 struct CollectorOptions {
   UserLabel user_label = UserLabel::kName;
   std::function<bool(std::string_view)> accepts_user = [](std::string_view) { return true; };
+  // Share of its quota, 0 to 1, from which on an account (of a cluster) wants to be warned; none: never.
+  std::function<std::optional<double>(const std::string& cluster, const std::string& account)>
+      quota_warning_ratio = [](const std::string&, const std::string&) { return std::nullopt; };
 };
 
 // Returns families with unique names; series of a family have the same label names in the same order. Every

@@ -57,6 +57,16 @@ std::optional<std::string> ShownUser(const std::string& user, const std::string&
   return "";
 }
 
+std::map<std::string, std::string> Uids(const slurmdb::ClusterView& cluster) {
+  std::map<std::string, std::string> uids;
+  if (cluster.jobs == nullptr) return uids;
+  for (const slurmdb::JobGroup& group : cluster.jobs->groups()) {
+    const auto* association = cluster.associations->Find(group.id_assoc);
+    if (association != nullptr) uids.emplace(association->user, std::to_string(group.id_user));
+  }
+  return uids;
+}
+
 std::vector<JobLabels> AllLabels(const slurmdb::AccountingView& view, const slurmdb::ClusterView& cluster,
                                  const CollectorOptions& options) {
   std::vector<JobLabels> all;

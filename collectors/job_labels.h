@@ -1,6 +1,7 @@
 // The names behind the ids a job is charged to.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -27,6 +28,9 @@ std::string QosName(const slurmdb::AccountingView& view, std::uint32_t id_qos);
 // The label `user` of a user; none when it is not to be exposed. `uid` is what UserLabel::kId shows.
 std::optional<std::string> ShownUser(const std::string& user, const std::string& uid,
                                      const CollectorOptions& options);
+
+// Uids by user name, as far as jobs tell them: the tables of users have none.
+std::map<std::string, std::string> Uids(const slurmdb::ClusterView& cluster);
 
 // LabelsOf for all groups of a cluster's ledger, by index.
 std::vector<JobLabels> AllLabels(const slurmdb::AccountingView& view, const slurmdb::ClusterView& cluster,

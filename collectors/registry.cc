@@ -7,6 +7,7 @@
 #include "collectors/jobs.h"
 #include "collectors/nodes.h"
 #include "collectors/outcomes.h"
+#include "collectors/quota.h"
 #include "collectors/reservations.h"
 #include "collectors/storage.h"
 #include "collectors/usage.h"
@@ -29,6 +30,8 @@ std::span<const CollectorInfo> Registry() {
                     Book::kNodes, &CollectNodes},
       CollectorInfo{"outcomes", true, "Jobs started, and jobs ended by final state.", Book::kJobs,
                     &CollectOutcomes},
+      CollectorInfo{"quota", true, "Limits of accounts, users and QOS, and how much of their quotas is used.",
+                    Book::kQuota, &CollectQuota},
       CollectorInfo{"reservations", true,
                     "Reservations that are current or coming, and what is used of them.", Book::kReservations,
                     &CollectReservations},

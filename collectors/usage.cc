@@ -76,17 +76,6 @@ class UsageFamilies {
   std::map<std::vector<std::string>, Sum> sums_;
 };
 
-// Uids by user name, as far as jobs tell them: the tables of users have none.
-std::map<std::string, std::string> Uids(const ClusterView& cluster) {
-  std::map<std::string, std::string> uids;
-  if (cluster.jobs == nullptr) return uids;
-  for (const slurmdb::JobGroup& group : cluster.jobs->groups()) {
-    const auto* association = cluster.associations->Find(group.id_assoc);
-    if (association != nullptr) uids.emplace(association->user, std::to_string(group.id_user));
-  }
-  return uids;
-}
-
 void AddAccounts(const slurmdb::AccountingView& view, const ClusterView& cluster, GaugeFamily& infos) {
   std::map<std::string, const slurmdb::AccountRow*> described;
   for (const slurmdb::AccountRow& account : *view.accounts)

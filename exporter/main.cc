@@ -2,8 +2,10 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <string_view>
 #include <variant>
 
+#include "exporter/commands/alertmanager_routes.h"
 #include "exporter/commands/once.h"
 #include "exporter/commands/serve.h"
 #include "exporter/log.h"
@@ -14,6 +16,8 @@
 int main(int argc, char** argv) try {
   using namespace exporter;
   const auto program_start = std::chrono::system_clock::now();
+  if (argc > 1 && std::string_view(argv[1]) == kAlertmanagerRoutes)
+    return RunAlertmanagerRoutes({argv + 2, argv + argc});
   const ParseResult result = ParseCommandLine(argc, argv, KnownCollectors(), ProcessEnvironment(), Validate);
   if (const auto* print = std::get_if<PrintAndExit>(&result)) {
     std::fputs(print->text.c_str(), stdout);

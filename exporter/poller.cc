@@ -164,8 +164,6 @@ bool Poller::PollOnce() {
     if (clusters_before) clusters_.merge(*clusters_before);
     for (auto& [cluster, success] : clusters_) success = false;
   }
-  metrics_.SetUp(reached_);
-  metrics_.SetClusters(clusters_);
   const std::vector<std::string> missing = source_->missing_columns();
   metrics_.SetMissingColumns(missing.size());
   if (missing.size() != missing_columns_logged_) {
@@ -182,6 +180,18 @@ bool Poller::PollOnce() {
   // Saved first: what has been shown must not be forgotten, whenever the process ends.
   SaveMarks();
   StoreSnapshot();
+  // Afterwards: whoever reads that all is well has to find what was read.
+  metrics_.SetUp(reached_);
+  metrics_.SetClusters(clusters_);
+  for (State& state : states_) {
+    if (!state.succeeded) continue;  // it did not run
+    const std::string name(state.plan.info->name);
+    if (*std::exchange(state.succeeded, std::nullopt)) {
+      metrics_.CollectorSucceeded(name);
+    } else {
+      metrics_.CollectorFailed(name);
+    }
+  }
   const std::lock_guard lock(mutex_);
   polled_ = true;
   return all_well;
@@ -214,11 +224,7 @@ bool Poller::Execute(State& state) {
       trouble += (trouble.empty() ? "cluster " : "; cluster ") + failure.cluster + ": " + failure.message;
     }
     well = failures.empty();
-    if (well) {
-      metrics_.CollectorSucceeded(name);
-    } else {
-      metrics_.CollectorFailed(name);
-    }
+    state.succeeded = well;
     LogTrouble(state, trouble, well ? Reason::kInternal : failures.front().reason);
   } catch (const DatabaseError& error) {
     Fail(state, error.reason(), error.what());
@@ -252,7 +258,7 @@ void Poller::Publish(State& state, std::vector<prometheus::MetricFamily> familie
 void Poller::Fail(State& state, Reason reason, const std::string& message, bool told) {
   const std::string name(state.plan.info->name);
   metrics_.AddError(name, reason);
-  metrics_.CollectorFailed(name);
+  state.succeeded = false;
   if (!told) LogTrouble(state, message, reason);
 }
 

@@ -67,7 +67,8 @@ class Poller {
     CollectorPlan plan;
     Clock::time_point due{};
     FamilyList families;
-    bool is_new = false;  // `families` have not been shown yet
+    std::optional<bool> succeeded;  // in this poll; none: it did not run
+    bool is_new = false;            // `families` have not been shown yet
     Clock::time_point expires{};
     std::string trouble;  // the last failure logged; empty when it is well
   };

@@ -7,10 +7,12 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <stdexcept>
 
 #include "collectors/registry.h"
 #include "exporter/settings/password_source.h"
+#include "exporter/settings/slurm_conf.h"
 #include "exporter/version.h"
 #include "exporter/web/listen_address.h"
 #include "exporter/web/server.h"
@@ -66,6 +68,74 @@ slurmdb::Calendar CalendarOf(const Config& config) {
   }
 }
 
+// The value for a cluster: its own, else the one for all.
+template <typename T>
+const T* Pick(const std::vector<Scoped<T>>& values, const std::string& cluster,
+              const std::string& part = "") {
+  const T* best = nullptr;
+  int best_match = -1;
+  for (const Scoped<T>& scoped : values) {
+    if (!scoped.cluster.empty() && scoped.cluster != cluster) continue;
+    if (!scoped.part.empty() && scoped.part != part) continue;
+    const int match = (scoped.cluster.empty() ? 0 : 1) + (scoped.part.empty() ? 0 : 1);
+    if (match > best_match) {
+      best = &scoped.value;
+      best_match = match;
+    }
+  }
+  return best;
+}
+
+// What the files say, by path.
+using SlurmConfs = std::map<std::string, SlurmConf>;
+
+SlurmConfs ReadSlurmConfs(const Config& config) {
+  SlurmConfs confs;
+  for (const Scoped<std::string>& path : config.quota.slurm_conf) {
+    try {
+      confs.emplace(path.value, ReadSlurmConf(path.value));
+    } catch (const std::runtime_error& error) {
+      Refuse(config, "quota.slurm-conf", error.what());
+    }
+  }
+  return confs;
+}
+
+slurmdb::QuotaPolicy QuotaPolicyOf(const Config& config, const SlurmConfs& confs,
+                                   const std::string& cluster) {
+  const QuotaConfig& quota = config.quota;
+  slurmdb::QuotaPolicy policy;
+  const std::string* zone = Pick(quota.timezone, cluster);
+  policy.calendar = slurmdb::Calendar(zone != nullptr ? *zone : config.timezone);
+  policy.history = Seconds(quota.history);
+  bool knows_half_life = false;
+  bool knows_reset = false;
+  if (const std::string* path = Pick(quota.slurm_conf, cluster)) {
+    const SlurmConf& conf = confs.at(*path);
+    policy.half_life = conf.half_life;
+    policy.reset = conf.reset;
+    policy.partition_qos = conf.partition_qos;
+    knows_half_life = conf.counts_usage;
+    knows_reset = conf.counts_usage && conf.reset_is_known;
+  }
+  if (const Duration* half_life = Pick(quota.decay_half_life, cluster)) {
+    policy.half_life = Seconds(*half_life);
+    knows_half_life = true;
+  }
+  if (const slurmdb::ResetPeriod* reset = Pick(quota.reset_period, cluster)) {
+    policy.reset = *reset;
+    knows_reset = true;
+  }
+  policy.known = knows_half_life && knows_reset;
+  for (const Scoped<std::string>& qos : quota.partition_qos) {
+    if (qos.cluster == cluster) policy.partition_qos[qos.part] = qos.value;
+  }
+  for (const Scoped<slurmdb::UsageReset>& reset : quota.usage_reset) {
+    if (reset.cluster == cluster) policy.resets.push_back(reset.value);
+  }
+  return policy;
+}
+
 // Long enough for any use, and short enough to be added to the steady clock.
 std::chrono::milliseconds Bounded(Duration duration) {
   return std::min<std::chrono::milliseconds>(std::chrono::duration_cast<std::chrono::milliseconds>(duration),
@@ -112,6 +182,9 @@ slurmdb::AccountingOptions AccountingOptionsOf(const Config& config) {
   options.ledger.wide_interval = Seconds(config.counter.wide_interval);
   options.ledger.recount_interval = Seconds(config.counter.recount_interval);
   options.ledger.histograms = BoundsOf(config.histogram);
+  options.quota_policy = [config, confs = ReadSlurmConfs(config)](const std::string& cluster) {
+    return QuotaPolicyOf(config, confs, cluster);
+  };
   return options;
 }
 
@@ -129,11 +202,18 @@ PollerOptions PollerOptionsOf(const Config& config) {
   const NameFilter users = config.users;
   options.collector_options.accepts_user = [users](std::string_view name) { return users.Allows(name); };
   options.collector_options.user_label = config.user_label;
+  options.collector_options.quota_warning_ratio = [ratios = config.quota.warning_ratio](
+                                                      const std::string& cluster,
+                                                      const std::string& account) -> std::optional<double> {
+    const double* ratio = Pick(ratios, cluster, account);
+    return ratio == nullptr ? std::nullopt : std::optional(*ratio);
+  };
   return options;
 }
 
 void Validate(const Config& config) {
   CalendarOf(config);
+  ReadSlurmConfs(config);
   if (EnabledCollectors(config).empty())
     Refuse(config, "collector.disable-defaults", "no collector is enabled");
   if (config.once) return;

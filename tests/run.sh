@@ -32,7 +32,7 @@ done
 
 summary=$logs/summary
 ((list)) || : >"$summary"
-shown_tables='rules|alerts|e2e|usage|capacity|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
+shown_tables='rules|alerts|e2e|usage|quota|capacity|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
 waiting=""                                                                                          # process group of the steps that mostly wait
 
 # step NAME WHAT COMMAND...: runs it, shows the end of its log when it fails.
@@ -135,6 +135,10 @@ end_to_end() {
   SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_accounting
 }
 
+quotas() {
+  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_quota
+}
+
 capacity_judges() {
   SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_capacity
 }
@@ -149,6 +153,7 @@ waiting_steps() {
   step e2e "against a real Slurm, judged by sacct" end_to_end
   step slurmdbd "all that a real slurmdbd rewrites, with the exporter killed, judged by sacct and sreport" slurmdbd_storm
   step usage "roll-ups of a real slurmdbd, judged by sreport" sreport_judges America/New_York
+  step quota "limits and quotas of a real Slurm, judged by slurmctld" quotas
   step capacity "clusters, nodes and reservations of a real Slurm, judged by sreport and sacctmgr" capacity_judges
   step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
   step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "collectors/slurmdb/cluster_usage_reader.h"
@@ -67,6 +68,8 @@ void Accounting::SetMoment(std::int64_t now) {
         cluster.rollups.reset();
         cluster.since_rollup.reset();
         cluster.usage.reset();
+        cluster.enforced.reset();
+        cluster.quota.reset();
         cluster.events.reset();
         cluster.capacity.reset();
         cluster.status.reset();
@@ -91,7 +94,8 @@ void Accounting::FindClusters() {
   for (const std::string& name : names) probe_schema_ |= clusters_.try_emplace(name).second;
   probe_schema_ |= !missing_columns().empty();  // they may have been granted meanwhile
   if (!probe_schema_) return;
-  std::vector<std::string> tables = {"txn_table", "acct_table", "acct_coord_table", "cluster_table"};
+  std::vector<std::string> tables = {"txn_table", "acct_table", "acct_coord_table", "qos_table",
+                                     "cluster_table"};
   for (const std::string& name : names) {
     for (std::string& table : JobReader::Tables(name)) tables.push_back(std::move(table));
     for (std::string& table : UsageReader::Tables(name)) tables.push_back(std::move(table));
@@ -102,6 +106,7 @@ void Accounting::FindClusters() {
       tables.push_back(fmt::format("{}_{}", name, table));
   }
   schema_ = Schema::Probe(db_, tables);
+  for (auto& [name, cluster] : clusters_) cluster.storage.reset();  // of tables that may be others now
   probe_schema_ = false;
 }
 
@@ -172,15 +177,26 @@ void Accounting::UpdateJobs(const std::string& name, Cluster& cluster) {
   UpdateAssociations(name, cluster, used);
 }
 
-void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
-  if (ReadTreeMark(db_, schema_, name) != cluster.tree_mark) cluster.associations_read = {};
-  // The ids come first: where no index leads to usage by its time, they do.
-  UpdateAssociations(name, cluster, {});
+UsageReader Accounting::ReaderOfUsage(const std::string& name, const Cluster& cluster) {
   UsageReader::Ids ids;
   for (const auto& [id, row] : cluster.associations.rows()) ids.associations.push_back(id);
   for (const auto& [id, row] : cluster.wckeys) ids.wckeys.push_back(id);
   ids.tres = tres_.ids();
-  UsageReader rollups(db_, schema_, name, std::move(ids));
+  return {db_, schema_, name, std::move(ids)};
+}
+
+void Accounting::UpdateTree(const std::string& name, Cluster& cluster) {
+  if (ReadTreeMark(db_, schema_, name) != cluster.tree_mark) {
+    cluster.associations_read = {};
+    cluster.limits_read = {};
+  }
+  UpdateAssociations(name, cluster, {});
+}
+
+void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
+  // The ids come first: where no index leads to usage by its time, they do.
+  UpdateTree(name, cluster);
+  UsageReader rollups = ReaderOfUsage(name, cluster);
   if (!rollups.Has(UsageKind::kAssociation)) {
     throw DatabaseError(Reason::kSchema, name + "_assoc_usage_…_table: not there, or not granted");
   }
@@ -214,6 +230,106 @@ void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
     if (used.empty() || used.back() != key.first) used.push_back(key.first);  // a line a TRES
   }
   UpdateAssociations(name, cluster, used);
+}
+
+void Accounting::UpdateLimits(const std::string& name, Cluster& cluster) {
+  if (IsDue(qos_rows_read_)) {
+    qos_rows_ = ReadQos(db_, schema_);
+    qos_rows_read_ = {moment_.now, newest_transaction_};
+  }
+  if (!IsDue(cluster.limits_read)) return;
+  cluster.limits = EffectiveLimits(ReadAssociationLimits(db_, schema_, name), cluster.associations);
+  cluster.tres = ReadClusterTres(db_, schema_, name);
+  cluster.limits_read = {moment_.now, newest_transaction_};
+}
+
+void Accounting::UpdateEnforced(const std::string& name, Cluster& cluster, const QuotaPolicy& policy,
+                                const Moment& moment) {
+  JobReader reader(db_, schema_, name, Rule::kEnforced);
+  LedgerOptions options = options_.ledger;
+  options.rule = Rule::kEnforced;
+  options.histograms = {};
+  options.weights =
+      std::make_shared<const EnforcedWeights>(WeightsOf(policy, cluster.associations, qos_rows_));
+  const JobLedger* kept = cluster.enforced.get();
+  const std::int64_t wanted = EnforcedEpoch(policy, moment.as_of);
+  if (kept != nullptr && (cluster.enforced_for != wanted || *kept->options().weights != *options.weights)) {
+    kept = nullptr;
+  }
+  if (kept != nullptr && !kept->NeedsRecount(moment)) {
+    const Connection::Snapshot snapshot(db_);
+    cluster.enforced->Update(reader, moment);
+    return;
+  }
+  EarlierUsage earlier;
+  std::tie(options.epoch, earlier) = BeforeEnforced(name, cluster, policy, *options.weights, moment);
+  auto fresh = std::make_unique<JobLedger>(options);
+  fresh->Recount(reader, moment);
+  const Connection::Snapshot snapshot(db_);
+  fresh->Update(reader, moment);
+  cluster.enforced = std::move(fresh);
+  cluster.before_enforced = std::move(earlier);
+  cluster.enforced_for = wanted;
+}
+
+std::pair<std::int64_t, EarlierUsage> Accounting::BeforeEnforced(const std::string& name, Cluster& cluster,
+                                                                 const QuotaPolicy& policy,
+                                                                 const EnforcedWeights& weights,
+                                                                 const Moment& moment) {
+  const std::int64_t from = CountedFrom(policy, moment.as_of);
+  const std::int64_t epoch = EnforcedEpoch(policy, moment.as_of);
+  const std::optional<std::int64_t> oldest = JobReader(db_, schema_, name, Rule::kEnforced).OldestEnd();
+  const bool all_there = oldest && *oldest <= epoch;
+  if (all_there && from >= epoch) return {epoch, {}};
+  UsageReader reader = ReaderOfUsage(name, cluster);
+  if (!reader.Has(UsageKind::kAssociation)) {
+    EarlierUsage unknown;
+    unknown.any = true;
+    return {epoch, unknown};
+  }
+  const Calendar& calendar = options_.calendar;
+  const std::int64_t first_day = calendar.PeriodStart(Period::kDay, from);
+  UsageBook rollups(
+      {calendar, options_.ledger.recount_interval, calendar.PeriodStart(Period::kMonth, first_day)});
+  {
+    const Connection::Snapshot snapshot(db_);
+    rollups.Update(reader, moment);
+  }
+  std::int64_t last_missing = epoch - 1;
+  if (!all_there) {
+    // Jobs that ended before the oldest one left were purged, or there were none; usage tells which.
+    last_missing = oldest.value_or(moment.as_of);
+    const std::int64_t day = calendar.PeriodStart(Period::kDay, last_missing);
+    if (day <= first_day || rollups.RolledUp(UsageKind::kAssociation, first_day, day).empty())
+      return {epoch, {}};
+  }
+  // Whole days, and none that may be rolled up once more.
+  const std::int64_t border = std::min(calendar.NextStart(Period::kDay, last_missing),
+                                       calendar.PeriodStart(Period::kDay, rollups.settled_until()));
+  if (border <= first_day) return {epoch, {}};
+  EarlierUsage earlier = EarlierUsageOf(rollups, calendar, weights, first_day, border);
+  if (!earlier.any) return {epoch, {}};
+  return {border, std::move(earlier)};
+}
+
+void Accounting::UpdateQuota(const std::string& name, Cluster& cluster) {
+  UpdateTree(name, cluster);
+  UpdateLimits(name, cluster);
+  const QuotaPolicy policy = options_.quota_policy(name);
+  // Gauges of the present: an end record that comes late corrects them.
+  Moment moment = moment_;
+  if (moment.live) moment.as_of = moment.now;
+  if (HasBudgets(cluster.limits, qos_rows_)) {
+    UpdateEnforced(name, cluster, policy, moment);
+    std::vector<std::uint32_t> used;
+    for (const JobGroup& group : cluster.enforced->groups()) used.push_back(group.id_assoc);
+    UpdateAssociations(name, cluster, used);
+  } else {
+    cluster.enforced.reset();
+  }
+  auto quota = std::make_unique<QuotaBook>(policy);
+  quota->Update(moment, cluster.enforced.get(), cluster.associations, qos_rows_, cluster.before_enforced);
+  cluster.quota = std::move(quota);
 }
 
 void Accounting::UpdateEvents(EventReader& reader, Cluster& cluster) {
@@ -302,6 +418,15 @@ void Accounting::UpdateAssociations(const std::string& name, Cluster& cluster,
   }
 }
 
+const ClusterFailure* Accounting::TimedOut(const std::string& cluster) const {
+  for (const BookPoll& poll : polls_) {
+    for (const ClusterFailure& failure : poll.failures) {
+      if (failure.cluster == cluster && failure.reason == Reason::kTimeout) return &failure;
+    }
+  }
+  return nullptr;
+}
+
 const std::vector<ClusterFailure>& Accounting::Require(Book book) {
   BookPoll& poll = polls_[static_cast<std::size_t>(book)];
   if (poll.error) throw DatabaseError(*poll.error);
@@ -309,6 +434,10 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
   // The estimate of the hour that runs is made from the jobs that usage counts. Without them it is left out.
   if (book == Book::kCluster) Require(Book::kUsage);
   for (auto& [name, cluster] : clusters_) {
+    if (const ClusterFailure* failure = TimedOut(name)) {
+      poll.failures.push_back(*failure);
+      continue;
+    }
     try {
       switch (book) {
         case Book::kJobs:
@@ -316,6 +445,14 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
           break;
         case Book::kUsage:
           UpdateUsage(name, cluster);
+          break;
+        case Book::kQuota:
+          UpdateQuota(name, cluster);
+          break;
+        case Book::kCoordinators:
+          if (!schema_.Has("acct_coord_table", "acct"))
+            throw DatabaseError(Reason::kSchema, "acct_coord_table: not there, or not granted");
+          UpdateAssociations(name, cluster, {});
           break;
         case Book::kCluster:
           UpdateStatus(name, cluster);
@@ -346,7 +483,7 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
 }
 
 AccountingView Accounting::View(Book book, std::int64_t staleness) const {
-  AccountingView view{{}, &tres_, &qos_, &accounts_, &coordinators_};
+  AccountingView view{{}, &tres_, &qos_, &accounts_, &coordinators_, &qos_rows_};
   const auto fresh = [&](const auto& kept) {
     return kept != nullptr && kept->moment().now + staleness >= moment_.now;
   };
@@ -356,6 +493,10 @@ AccountingView Accounting::View(Book book, std::int64_t staleness) const {
         return fresh(cluster.jobs);
       case Book::kUsage:
         return fresh(cluster.usage);
+      case Book::kQuota:
+        return fresh(cluster.quota);
+      case Book::kCoordinators:
+        return !cluster.associations.rows().empty();
       case Book::kCluster:
         return fresh(cluster.status);
       case Book::kNodes:
@@ -370,8 +511,9 @@ AccountingView Accounting::View(Book book, std::int64_t staleness) const {
   for (const auto& [name, cluster] : clusters_) {
     if (!is_fresh(cluster)) continue;
     view.clusters.push_back({name, &cluster.associations, cluster.jobs.get(), cluster.usage.get(),
-                             &cluster.wckeys, cluster.status.get(), cluster.events.get(),
-                             cluster.reservations.get(), cluster.storage.get()});
+                             &cluster.wckeys, &cluster.limits, &cluster.tres, cluster.quota.get(),
+                             cluster.status.get(), cluster.events.get(), cluster.reservations.get(),
+                             cluster.storage.get()});
   }
   return view;
 }

@@ -28,6 +28,8 @@
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/event_book.h"
 #include "collectors/slurmdb/job_ledger.h"
+#include "collectors/slurmdb/limits.h"
+#include "collectors/slurmdb/quota_book.h"
 #include "collectors/slurmdb/reservation_book.h"
 #include "collectors/slurmdb/rows.h"
 #include "collectors/slurmdb/schema.h"
@@ -40,10 +42,12 @@ namespace slurmdb {
 
 class EventReader;
 class JobReader;
+class UsageReader;
 
-// What can be kept up to date; a collector names the books it is made from.
-enum class Book { kJobs, kUsage, kCluster, kNodes, kReservations, kStorage };
-inline constexpr std::size_t kBooks = 6;
+// What can be kept up to date; a collector names the book it is made from. kCoordinators: just the account
+// trees, and it fails where coordinators cannot be read.
+enum class Book { kJobs, kUsage, kQuota, kCluster, kNodes, kReservations, kStorage, kCoordinators };
+inline constexpr std::size_t kBooks = 8;
 
 // Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch
 // seconds).
@@ -58,6 +62,10 @@ struct AccountingOptions {
   // Everything as it was at this instant, as far as the database can tell; settle does not apply then.
   std::optional<std::int64_t> as_of;
   LedgerOptions ledger;  // its epoch is set from the one above
+  // By cluster.
+  std::function<QuotaPolicy(const std::string&)> quota_policy = [](const std::string&) {
+    return QuotaPolicy{};
+  };
 };
 
 // One cluster's books and names. Valid until the next StartPoll.
@@ -67,6 +75,9 @@ struct ClusterView {
   const JobLedger* jobs = nullptr;                            // with Book::kJobs
   const UsageSummary* usage = nullptr;                        // with Book::kUsage
   const std::map<std::uint32_t, WckeyRow>* wckeys = nullptr;  // by id
+  const AssociationLimitMap* limits = nullptr;                // with Book::kQuota; effective ones
+  const TresCounts* tres = nullptr;                           // with Book::kQuota; what the cluster has
+  const QuotaBook* quota = nullptr;                           // with Book::kQuota
   const ClusterStatus* status = nullptr;                      // with Book::kCluster
   const EventBook* events = nullptr;                          // with Book::kNodes
   const ReservationBook* reservations = nullptr;              // with Book::kReservations
@@ -79,6 +90,7 @@ struct AccountingView {
   const std::map<std::uint32_t, std::string>* qos = nullptr;  // names by id
   const std::vector<AccountRow>* accounts = nullptr;
   const std::vector<CoordinatorRow>* coordinators = nullptr;
+  const QosMap* qos_rows = nullptr;  // with Book::kQuota
 };
 
 // A cluster that could not be read while others could.
@@ -146,6 +158,13 @@ class Accounting : public AccountingSource {
     Reading associations_read;
     std::uint64_t tree_mark = 0;  // when they were read
     std::map<std::uint32_t, WckeyRow> wckeys;
+    AssociationLimitMap limits;  // effective
+    TresCounts tres;
+    Reading limits_read;
+    std::unique_ptr<JobLedger> enforced;
+    EarlierUsage before_enforced;
+    std::int64_t enforced_for = 0;  // the epoch it was to have
+    std::unique_ptr<QuotaBook> quota;
     std::unique_ptr<EventBook> events;
     std::uint64_t events_poll = 0;  // the poll in which they were read
     std::unique_ptr<UsageBook> capacity;
@@ -166,6 +185,18 @@ class Accounting : public AccountingSource {
   void ReadShared();
   void UpdateJobs(const std::string& name, Cluster& cluster);
   void UpdateUsage(const std::string& name, Cluster& cluster);
+  void UpdateQuota(const std::string& name, Cluster& cluster);
+  // The tree as it is now: where an account hangs may change without a transaction.
+  void UpdateTree(const std::string& name, Cluster& cluster);
+  void UpdateLimits(const std::string& name, Cluster& cluster);
+  UsageReader ReaderOfUsage(const std::string& name, const Cluster& cluster);
+  // The ledger of what quotas are held against.
+  void UpdateEnforced(const std::string& name, Cluster& cluster, const QuotaPolicy& policy,
+                      const Moment& moment);
+  // From where job rows are to be counted, and what was used before that.
+  std::pair<std::int64_t, EarlierUsage> BeforeEnforced(const std::string& name, Cluster& cluster,
+                                                       const QuotaPolicy& policy,
+                                                       const EnforcedWeights& weights, const Moment& moment);
   void UpdateStatus(const std::string& name, Cluster& cluster);
   void UpdateNodes(const std::string& name, Cluster& cluster);
   void UpdateReservations(const std::string& name, Cluster& cluster);
@@ -175,6 +206,9 @@ class Accounting : public AccountingSource {
   // Reads them when they may have changed, or when one of `used` is not known.
   void UpdateAssociations(const std::string& name, Cluster& cluster, const std::vector<std::uint32_t>& used);
   bool IsDue(const Reading& last) const;
+  // How a cluster timed out in this poll. All books read its job table: what is locked is not waited for
+  // twice, while other clusters wait. None: nullptr.
+  const ClusterFailure* TimedOut(const std::string& cluster) const;
   // A new ledger that has counted, when the kept one cannot go on; else null.
   std::unique_ptr<JobLedger> FreshLedger(const JobLedger* kept, const LedgerOptions& options,
                                          JobReader& reader) const;
@@ -193,6 +227,8 @@ class Accounting : public AccountingSource {
   std::map<std::uint32_t, std::string> qos_;
   std::vector<AccountRow> accounts_;
   std::vector<CoordinatorRow> coordinators_;
+  QosMap qos_rows_;
+  Reading qos_rows_read_;
   std::uint64_t newest_transaction_ = 0;
   Reading shared_read_;
   std::array<BookPoll, kBooks> polls_;

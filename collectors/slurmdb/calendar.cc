@@ -56,6 +56,9 @@ std::int64_t Calendar::PeriodStart(Period period, std::int64_t time) const {
   switch (period) {
     case Period::kDay:
       break;
+    case Period::kWeek:
+      first = date::year_month_day{local_day - (date::weekday(local_day) - date::Sunday)};
+      break;
     case Period::kMonth:
       first = today.year() / today.month() / 1;
       break;
@@ -77,6 +80,8 @@ std::int64_t Calendar::NextStart(Period period, std::int64_t time) const {
   switch (period) {
     case Period::kDay:
       return PeriodStart(period, start + kDay + kDay / 2);
+    case Period::kWeek:
+      return PeriodStart(period, start + 7 * kDay + kDay / 2);
     case Period::kMonth:
       return PeriodStart(period, start + 40 * kDay);
     case Period::kQuarter:

@@ -1,4 +1,4 @@
-// slurmdbd's wall clock: where its days, months, quarters and years begin.
+// slurmdbd's wall clock: where its days, weeks, months, quarters and years begin.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@ class time_zone;
 
 namespace slurmdb {
 
-enum class Period { kDay, kMonth, kQuarter, kYear };
+// A week begins on Sunday.
+enum class Period { kDay, kWeek, kMonth, kQuarter, kYear };
 
 class Calendar {
  public:

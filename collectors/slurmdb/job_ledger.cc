@@ -1,6 +1,7 @@
 #include "collectors/slurmdb/job_ledger.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <set>
 #include <utility>
@@ -198,6 +199,8 @@ struct JobLedger::GroupKey {
 
 std::size_t JobLedger::GroupOf(const JobRow& row) {
   if (options_.rule == Rule::kRollUp) return IndexOf({row.id_assoc, row.id_qos, 0, row.id_wckey, "", "", 0});
+  if (options_.rule == Rule::kEnforced)
+    return IndexOf({row.id_assoc, row.id_qos, 0, 0, "", row.partition, 0});
   return IndexOf({row.id_assoc, row.id_qos, row.id_user, 0, row.account, row.partition, 0});
 }
 
@@ -312,6 +315,26 @@ void CountHour(TresSums& sums, const LiveJob& job, std::int64_t from, std::int64
   }
 }
 
+// The weight of [from, to) in kSecondParts, seen from the epoch.
+Uint128 WeightOf(double decay, std::int64_t epoch, std::int64_t from, std::int64_t to) {
+  if (from >= to) return 0;
+  if (decay == 0) return static_cast<Uint128>(to - from) * kSecondParts;
+  const double length = std::expm1(decay * static_cast<double>(to - from)) / decay;
+  return static_cast<Uint128>(
+      std::round(length * std::exp(decay * static_cast<double>(from - epoch)) * kSecondParts));
+}
+
+std::int64_t ResetOf(const std::map<std::uint32_t, std::int64_t>& resets, std::uint32_t id,
+                     std::int64_t epoch) {
+  const auto found = resets.find(id);
+  return found == resets.end() ? epoch : std::max(epoch, found->second);
+}
+
+// A row that goes on after a resize has the start of the one before; what it holds, it holds since then.
+std::int64_t HeldSince(std::uint64_t time_start, std::uint64_t time_eligible) {
+  return Signed(IsInstant(time_eligible) ? std::max(time_start, time_eligible) : time_start);
+}
+
 void CountEnd(JobTotals& totals, const TresCounts& tres_alloc, JobState state) {
   ++totals.ended[static_cast<std::size_t>(state)];
   for (const TresCount& tres : tres_alloc) {
@@ -339,6 +362,28 @@ void JobLedger::ObserveEnd(JobHistograms& histograms, JobState state, std::int64
   histograms.Observe(options_.histograms, Observed::kTimelimitUsed, static_cast<std::int64_t>(parts));
 }
 
+void JobLedger::CountEnforced(JobTotals& totals, const JobGroup& group, const TresCounts& tres_alloc,
+                              std::int64_t start, std::int64_t end) const {
+  const EnforcedWeights& weights = *options_.weights;
+  const std::int64_t epoch = options_.epoch;
+  const auto add = [&](double decay, std::int64_t from, std::uint32_t part) {
+    const Uint128 weight = WeightOf(decay, epoch, std::max(start, from), end);
+    if (weight == 0) return;
+    totals.tres_seconds.Add(kTresWall + part, weight);
+    for (const TresCount& tres : tres_alloc) {
+      if (tres.id != kTresEnergy) totals.tres_seconds.Add(tres.id + part, weight * tres.count);
+    }
+  };
+  add(weights.decay, ResetOf(weights.association_resets, group.id_assoc, epoch), 0);
+  const auto add_own = [&](std::uint32_t qos, std::uint32_t part) {
+    if (qos == 0 || !weights.UsesOwnPart(qos)) return;
+    add(weights.undecayed_qos.contains(qos) ? 0 : weights.decay, ResetOf(weights.qos_resets, qos, epoch),
+        part);
+  };
+  add_own(group.id_qos, kOfQos);
+  add_own(weights.PartitionQos(group.partition, group.id_qos), kOfPartitionQos);
+}
+
 void JobLedger::Take(const JobRow& row, Reading& reading) {
   const std::int64_t end = Signed(row.time_end);
   if (end == 0 || end > reading.as_of) {
@@ -357,7 +402,8 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
   const std::int64_t start = Signed(row.time_start);
   const JobState state = JobStateOf(row.state);
   const bool ran = Ran(row, state);
-  if (ran && row.time_suspended != 0 && start < options_.epoch) {
+  const bool enforced = options_.rule == Rule::kEnforced;
+  if (ran && row.time_suspended != 0 && start < options_.epoch && !enforced) {
     // How much of the suspension lies before the epoch is only in suspend_table.
     reading.held.push_back(JobOf(row));
     return;
@@ -370,6 +416,10 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
   ParseTres(row.tres_alloc, scratch_);
   CountEnd(totals, scratch_, state);
   if (!ran) return;
+  if (enforced) {
+    CountEnforced(totals, groups_[group], scratch_, HeldSince(row.time_start, row.time_eligible), end);
+    return;
+  }
   JobHistograms& histograms = bucket.histograms[shape_of_[group]];
   if (start >= options_.epoch) {
     ++totals.started;
@@ -410,6 +460,8 @@ void JobLedger::Finish(JobSource& source, Reading& reading) {
   std::unordered_map<std::uint64_t, std::vector<LiveJob*>> wanting;
   for (std::vector<LiveJob>* jobs : {&reading.live, &reading.held}) {
     for (LiveJob& job : *jobs) {
+      // By kEnforced a suspension changes nothing.
+      if (options_.rule == Rule::kEnforced) continue;
       if (job.state == JobState::kSuspended || job.time_suspended != 0) wanting[job.db_inx].push_back(&job);
     }
   }
@@ -582,6 +634,7 @@ void JobLedger::SumUp() {
     for (const auto& [shape, histograms] : bucket.histograms) histograms_[shape].Add(histograms);
   }
   for (JobTotals& totals : totals_) {
+    if (options_.rule != Rule::kRealTime) break;
     TresSums completed = totals.tres_seconds;
     for (const auto& [state, sums] : totals.ended_tres_seconds) completed.Subtract(sums);
     if (!completed.entries().empty()) totals.EndedAs(JobState::kCompleted) = std::move(completed);
@@ -590,6 +643,13 @@ void JobLedger::SumUp() {
     if (!job.ran) continue;
     const std::int64_t start = Signed(job.time_start);
     JobTotals& totals = totals_[job.group];
+    if (options_.rule == Rule::kEnforced) {
+      const std::int64_t end =
+          job.time_end == 0 ? moment_.as_of : std::min(moment_.as_of, Signed(job.time_end));
+      CountEnforced(totals, groups_[job.group], job.tres_alloc, HeldSince(job.time_start, job.time_eligible),
+                    end);
+      continue;
+    }
     if (start >= options_.epoch && start <= moment_.as_of) {
       ++totals.started;
       ObserveStart(histograms_[shape_of_[job.group]], job.time_eligible, job.time_start);

@@ -16,15 +16,17 @@
 //   - slurmdbd's last_ran_table went back (a record about the past came in): a wider window is read. The same
 //     happens every wide_interval, and every recount_interval the whole epoch is read into a new book.
 //
-// Times are epoch seconds. Consumption is counted by one of two rules (see Rule), clipped to [epoch, as_of].
-// Not thread-safe.
+// Times are epoch seconds. Consumption is counted by one of three rules (see Rule), clipped to [epoch,
+// as_of]. Not thread-safe.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -71,6 +73,42 @@ enum class Rule {
   // As slurmdbd's hourly roll-up has it: rows that were never eligible do not count, only cpu is stopped by a
   // suspension, and energy is counted when a job ends. Asked for by hours: RolledUp(from, to).
   kRollUp,
+  // As slurmctld counts what limits such as GrpTRESMins are held against: every TRES but energy × time, that
+  // of suspensions too, each second with the weight it has (see EnforcedWeights). In totals(), in units of
+  // 1/kSecondParts of a second at the epoch; kTresWall is the time itself.
+  kEnforced,
+};
+
+// By Rule::kEnforced: not a TRES, but the time a job ran (what GrpWall limits).
+inline constexpr std::uint32_t kTresWall = 0;
+inline constexpr std::uint32_t kSecondParts = 1024;
+// Added to the id of a TRES: the same as the job's QOS has it, where that differs from the association.
+inline constexpr std::uint32_t kOfQos = 0x80000000;
+// And as the partition's QOS has it.
+inline constexpr std::uint32_t kOfPartitionQos = 0x40000000;
+
+// By Rule::kEnforced: how much a second counts.
+struct EnforcedWeights {
+  // A second counts exp(decay × (its time − epoch)); as seen at a time T, exp(-decay × (T − epoch)) of that.
+  double decay = 0;
+  std::set<std::uint32_t> undecayed_qos;  // their own usage does not decay
+  // What was used before counts for nothing: by association, by QOS.
+  std::map<std::uint32_t, std::int64_t> association_resets;
+  std::map<std::uint32_t, std::int64_t> qos_resets;
+
+  std::map<std::string, std::uint32_t, std::less<>> partition_qos;  // QOS by partition
+
+  // The QOS of a partition unless it is the job's own anyway; 0 for none.
+  std::uint32_t PartitionQos(std::string_view partition, std::uint32_t job_qos) const {
+    const auto found = partition_qos.find(partition);
+    return found == partition_qos.end() || found->second == job_qos ? 0 : found->second;
+  }
+  // Does a job count differently for this QOS than for its association?
+  bool UsesOwnPart(std::uint32_t qos) const {
+    return !association_resets.empty() || qos_resets.contains(qos) ||
+           (decay != 0 && undecayed_qos.contains(qos));
+  }
+  bool operator==(const EnforcedWeights&) const = default;
 };
 
 struct LedgerOptions {
@@ -80,7 +118,8 @@ struct LedgerOptions {
   std::int64_t wide_window = 93600;
   std::int64_t wide_interval = 3600;
   std::int64_t recount_interval = 86400;
-  HistogramBounds histograms;  // with kRealTime
+  HistogramBounds histograms;                      // with kRealTime
+  std::shared_ptr<const EnforcedWeights> weights;  // with kEnforced
 };
 
 // The instants of one poll.
@@ -188,7 +227,7 @@ class JobLedger {
   // The moment of the last Update.
   const Moment& moment() const { return moment_; }
   const std::vector<JobGroup>& groups() const { return groups_; }
-  // kRealTime: one entry a group, same index.
+  // kRealTime, kEnforced: one entry a group, same index.
   const std::vector<JobTotals>& totals() const { return totals_; }
   const std::vector<JobShape>& shapes() const { return shapes_; }
   // kRealTime: of rows that started, and of those that ended, since the epoch; one entry a shape, same index.
@@ -232,6 +271,9 @@ class JobLedger {
   // `seconds`: its whole run. `limit`: its time limit in minutes.
   void ObserveEnd(JobHistograms& histograms, JobState state, std::int64_t seconds,
                   std::optional<std::uint64_t> limit) const;
+  // By kEnforced: what a job that held resources within [start, end) adds.
+  void CountEnforced(JobTotals& totals, const JobGroup& group, const TresCounts& tres_alloc,
+                     std::int64_t start, std::int64_t end) const;
   // Puts an ended job into its bucket, its suspensions known.
   void Settle(const LiveJob& job, Reading& reading);
   LiveJob JobOf(const JobRow& row);

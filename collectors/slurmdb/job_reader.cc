@@ -47,10 +47,15 @@ std::vector<std::string> JobReader::MissingColumns() const {
 void JobReader::Read(const char* purpose, const std::string& index, const std::string& where,
                      const Sink& sink) {
   const bool by_rollup = rule_ == Rule::kRollUp;
-  const std::string more = by_rollup ? std::string("id_wckey")
-                                     : fmt::format("id_user, array_task_pending, account, `partition`{}{}",
-                                                   has_timelimit_ ? ", timelimit" : ", NULL",
-                                                   has_tres_req_ ? ", tres_req" : ", NULL");
+  const bool enforced = rule_ == Rule::kEnforced;
+  const char* const timelimit = has_timelimit_ ? "timelimit" : "NULL";
+  std::string more = "id_wckey";
+  if (enforced) {
+    more = fmt::format("`partition`, {}", timelimit);
+  } else if (!by_rollup) {
+    more = fmt::format("id_user, array_task_pending, account, `partition`, {}, {}", timelimit,
+                       has_tres_req_ ? "tres_req" : "NULL");
+  }
   Result rows = db_.Query(
       purpose, fmt::format("SELECT job_db_inx, id_job, time_submit, id_assoc, id_qos, state, time_eligible, "
                            "time_start, time_end, time_suspended, tres_alloc, {} FROM {} FORCE INDEX ({}) "
@@ -72,6 +77,9 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
     row.tres_alloc = rows[10].raw();
     if (by_rollup) {
       row.id_wckey = rows[11].AsU32Or(0);
+    } else if (enforced) {
+      row.partition = Repaired(rows[11].raw(), partition);
+      if (has_timelimit_) row.timelimit = rows[12].AsU64Or(kNoVal);
     } else {
       row.id_user = rows[11].AsU32Or(0);
       row.array_task_pending = rows[12].AsU32Or(0);
@@ -92,13 +100,18 @@ void JobReader::ReadEnded(std::int64_t from, std::int64_t to, const Sink& sink) 
   Read("jobs-ended", "rollup2", where, sink);
 }
 
-bool JobReader::IsMostOfTable(std::int64_t from, std::int64_t to) {
+std::optional<std::int64_t> JobReader::OldestEnd() {
   // The beginning of rollup2 after the open rows.
   Result rows =
       db_.Query("jobs-oldest",
                 fmt::format("SELECT MIN(time_end) FROM {} FORCE INDEX (rollup2) WHERE time_end > 0", jobs_));
-  if (!rows.Next() || rows[0].is_null()) return false;
-  return 2 * (to - from) > to - rows[0].AsI64();
+  if (!rows.Next() || rows[0].is_null()) return std::nullopt;
+  return rows[0].AsI64();
+}
+
+bool JobReader::IsMostOfTable(std::int64_t from, std::int64_t to) {
+  const std::optional<std::int64_t> oldest = OldestEnd();
+  return oldest && 2 * (to - from) > to - *oldest;
 }
 
 std::optional<std::uint64_t> JobReader::NextPage(std::uint64_t key) {

@@ -32,6 +32,8 @@ class JobReader : public JobSource {
   std::vector<Suspension> ReadSuspensions(std::span<const std::uint64_t> db_inxs) override;
   std::uint64_t MaxDbInx() override;
   std::optional<std::int64_t> LastHourlyRollup() override;
+  // When the oldest job that is there ended; none while none has.
+  std::optional<std::int64_t> OldestEnd();
 
  private:
   // More than half of the time that the table's ended rows span.

@@ -2,10 +2,53 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
+#include <limits>
+
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/schema.h"
 
 namespace slurmdb {
+namespace {
+
+// The columns of `wanted` that `table` has, and NULL for the others, each after a comma.
+template <std::size_t N>
+std::string Columns(const Schema& schema, const std::string& table,
+                    const std::array<LimitColumn, N>& wanted) {
+  std::string list;
+  for (const LimitColumn& limit : wanted) {
+    list += ", ";
+    list += schema.Has(table, limit.column) ? limit.column : "NULL";
+  }
+  return list;
+}
+
+// A signed column: negative numbers and those that stand for none are no limit.
+std::optional<std::uint64_t> LimitOf(const Field& field, std::uint32_t seconds) {
+  if (field.is_null()) return std::nullopt;
+  const std::int64_t value = field.AsI64();
+  if (value < 0 || IsUnset32(static_cast<std::uint64_t>(value))) return std::nullopt;
+  return static_cast<std::uint64_t>(value) * seconds;
+}
+
+// Reads the columns of a set from `first` on.
+template <std::size_t N, std::size_t T>
+void ReadSet(const Result& row, std::size_t first, const std::array<LimitColumn, N>& numbers,
+             const std::array<LimitColumn, T>& tres, LimitSet<N, T>& set) {
+  for (std::size_t i = 0; i < N; ++i) set.numbers[i] = LimitOf(row[first + i], numbers[i].seconds);
+  for (std::size_t i = 0; i < T; ++i) set.tres[i] = ParseLimit(row[first + N + i].raw(), tres[i].seconds);
+}
+
+double Factor(const Field& field) {
+  double value = 1;
+  const std::string_view text = field.raw();
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  // As slurmctld: a negative factor is none.
+  return error == std::errc{} && value >= 0 ? value : 1;
+}
+
+}  // namespace
 
 std::string ClusterTable(std::string_view cluster, std::string_view table) {
   return QuoteName(fmt::format("{}_{}", cluster, table));
@@ -83,6 +126,61 @@ std::uint64_t ReadTreeMark(Connection& db, const Schema& schema, std::string_vie
                                                   "FORCE INDEX (udex) WHERE user = ''",
                                                   ParentColumns(schema, table), QuoteName(table)));
   return rows.Next() ? rows[0].AsU64Or(0) : 0;
+}
+
+AssociationLimitMap ReadAssociationLimits(Connection& db, const Schema& schema, std::string_view cluster) {
+  const std::string table = fmt::format("{}_assoc_table", cluster);
+  AssociationLimitMap all;
+  // A whole scan: a row an association.
+  Result rows =
+      db.Query("limits", fmt::format("SELECT id_assoc, {}{}{} FROM {} WHERE deleted = 0",
+                                     schema.Has(table, "shares") ? "shares" : "NULL",
+                                     Columns(schema, table, kAssociationLimits),
+                                     Columns(schema, table, kAssociationTresLimits), QuoteName(table)));
+  while (rows.Next()) {
+    AssociationLimits& limits = all[rows[0].AsU32()];
+    constexpr std::uint64_t kUseParent = 0x7fffffff;
+    limits.shares = LimitOf(rows[1], 1);
+    if (limits.shares == kUseParent) limits.shares.reset();
+    ReadSet(rows, 2, kAssociationLimits, kAssociationTresLimits, limits.set);
+  }
+  return all;
+}
+
+QosMap ReadQos(Connection& db, const Schema& schema) {
+  const std::string table = "qos_table";
+  const auto column = [&](const char* name) { return schema.Has(table, name) ? name : "NULL"; };
+  QosMap all;
+  // A whole scan: tens of rows.
+  Result rows =
+      db.Query("qos-limits",
+               fmt::format("SELECT id, name, deleted, {}, {}, {}, {}{}{} FROM qos_table", column("flags"),
+                           column("usage_factor"), column("creation_time"), column("mod_time"),
+                           Columns(schema, table, kQosLimits), Columns(schema, table, kQosTresLimits)));
+  while (rows.Next()) {
+    QosRow& qos = all[rows[0].AsU32()];
+    qos.name = rows[1].Text();
+    qos.deleted = rows[2].AsU64Or(0) != 0;
+    qos.flags = rows[3].AsU32Or(0);
+    qos.usage_factor = Factor(rows[4]);
+    const std::uint64_t created = rows[5].AsU64Or(0);
+    const std::uint64_t changed = rows[6].AsU64Or(0);
+    if (changed > created) qos.changed = static_cast<std::int64_t>(changed);
+    // Not readable: the factor may be and have been anything.
+    if (rows[4].is_null() || rows[6].is_null()) qos.changed = std::numeric_limits<std::int64_t>::max();
+    ReadSet(rows, 7, kQosLimits, kQosTresLimits, qos.set);
+  }
+  return all;
+}
+
+TresCounts ReadClusterTres(Connection& db, const Schema& schema, std::string_view cluster) {
+  const std::string table = fmt::format("{}_event_table", cluster);
+  if (!schema.Has(table, "tres")) return {};
+  // PRIMARY (node_name, time_start): the cluster's own events have no node.
+  Result rows = db.Query("cluster-tres", fmt::format("SELECT tres FROM {} FORCE INDEX (PRIMARY) WHERE "
+                                                     "node_name = '' AND time_end = 0",
+                                                     QuoteName(table)));
+  return rows.Next() ? ParseTres(rows[0].raw()) : TresCounts{};
 }
 
 std::map<std::uint32_t, WckeyRow> ReadWckeys(Connection& db, std::string_view cluster) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collectors/slurmdb/limits.h"
 #include "collectors/slurmdb/rows.h"
 #include "collectors/slurmdb/tres.h"
 
@@ -34,6 +35,12 @@ std::map<std::uint32_t, std::string> ReadQosNames(Connection& db);
 std::vector<AssociationRow> ReadAssociations(Connection& db, const Schema& schema, std::string_view cluster);
 // A number that is another one when an account has got another parent: that alone leaves no transaction.
 std::uint64_t ReadTreeMark(Connection& db, const Schema& schema, std::string_view cluster);
+// Limits of what is not deleted, as they are set. Columns that are not readable are not set.
+AssociationLimitMap ReadAssociationLimits(Connection& db, const Schema& schema, std::string_view cluster);
+// Deleted ones included. Needs the column usage_factor; other columns that are not readable are not set.
+QosMap ReadQos(Connection& db, const Schema& schema);
+// What the cluster has, by its last registration or change of nodes; empty when that is not readable.
+TresCounts ReadClusterTres(Connection& db, const Schema& schema, std::string_view cluster);
 // By id, deleted ones included.
 std::map<std::uint32_t, WckeyRow> ReadWckeys(Connection& db, std::string_view cluster);
 // Accounts and coordinators that are not deleted.

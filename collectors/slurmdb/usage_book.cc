@@ -87,7 +87,7 @@ ByLevel<std::int64_t> UsageBook::KeepFrom(const ByLevel<std::int64_t>& until, st
   const std::int64_t yesterday = calendar.PeriodStart(Period::kDay, today - 1);
   const std::int64_t year = calendar.PeriodStart(Period::kYear, as_of);
   ByLevel<std::int64_t> keep;
-  keep[kMonths] = calendar.PeriodStart(Period::kYear, year - 1);
+  keep[kMonths] = std::min(options_.months_from, calendar.PeriodStart(Period::kYear, year - 1));
   // Finer rows from where the coarser ones end; never older than those, so that a roll-up that has never run
   // or stood still for years costs nothing.
   keep[kHours] = yesterday;

@@ -20,6 +20,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -96,6 +97,8 @@ class UsageSource {
 struct UsageOptions {
   Calendar calendar{""};
   std::int64_t recount_interval = 86400;
+  // Months are kept from here on, or from the beginning of last year if that is earlier.
+  std::int64_t months_from = std::numeric_limits<std::int64_t>::max();
 };
 
 // Sums by id (association, wckey or QOS) and TRES, sorted. Modulo 2^64, as Slurm's own sums are.

@@ -22,6 +22,7 @@ GRANT SELECT ON slurm_acct_db.* TO 'slurmdbd_exporter'@'localhost';
 --   GRANT SELECT ON slurm_acct_db.alpha_job_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_suspend_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_last_ran_table TO ...;
+--   GRANT SELECT ON slurm_acct_db.alpha_event_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_wckey_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_event_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_resv_table TO ...;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "collectors/collector.h"
+#include "collectors/slurmdb/quota_book.h"
 #include "exporter/duration.h"
 #include "exporter/log.h"
 #include "exporter/settings/name_filter.h"
@@ -72,6 +73,30 @@ struct HistogramConfig {  // upper bounds, ascending, at least one
   std::vector<double> timelimit;
 };
 
+// A value for one cluster, or one thing of it (an account, a partition); with an empty cluster for all that
+// have none of their own.
+template <typename T>
+struct Scoped {
+  std::string cluster;
+  std::string part;
+  T value{};
+
+  // A list has one value for each scope.
+  bool operator==(const Scoped& other) const { return cluster == other.cluster && part == other.part; }
+};
+
+// What slurm.conf says about usage, for those who cannot let it be read.
+struct QuotaConfig {
+  std::vector<Scoped<std::string>> slurm_conf;  // paths
+  std::vector<Scoped<Duration>> decay_half_life;
+  std::vector<Scoped<slurmdb::ResetPeriod>> reset_period;
+  std::vector<Scoped<std::string>> timezone;       // names that exist
+  std::vector<Scoped<std::string>> partition_qos;  // part: the partition
+  std::vector<Scoped<double>> warning_ratio;       // part: the account
+  std::vector<Scoped<slurmdb::UsageReset>> usage_reset;
+  Duration history{};
+};
+
 struct CollectorConfig {
   std::string name;
   bool enabled = false;
@@ -95,6 +120,7 @@ struct Config {
   std::string timezone;  // a name that exists, or "" for this machine's
   CounterConfig counter;
   HistogramConfig histogram;
+  QuotaConfig quota;
   Duration poll_interval{};
   std::string state_directory;  // "" = none
   bool collector_disable_defaults = false;

@@ -44,6 +44,7 @@ class Checker {
     CheckCommands();
     CheckDatabase();
     CheckTimes();
+    CheckQuota();
     for (CollectorConfig& collector : config_.collectors) CheckCollector(collector);
   }
 
@@ -102,6 +103,16 @@ class Checker {
           fmt::format("counter.overlap ({}) is longer than counter.wide-window ({})",
                       FormatDuration(counter.overlap), FormatDuration(counter.wide_window));
       Fail(IsGiven("counter.overlap") ? "counter.overlap" : "counter.wide-window", message);
+    }
+  }
+
+  void CheckQuota() const {
+    AtLeast("quota.history", config_.quota.history, 1h);
+    for (const auto& half_life : config_.quota.decay_half_life) {
+      if (half_life.value != Duration::zero()) AtLeast("quota.decay-half-life", half_life.value, 1s);
+    }
+    for (const auto& qos : config_.quota.partition_qos) {
+      if (qos.part.empty()) Fail("quota.partition-qos", "a value is not CLUSTER/PARTITION=QOS");
     }
   }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "exporter/log.h"
+#include "exporter/settings/slurm_conf.h"
 
 namespace exporter {
 namespace {
@@ -129,6 +130,79 @@ std::vector<double> ParseRatioBounds(const std::string& text) {
       Refuse(text, "is not a list of shares such as 0.25,0.5,1");
     return bound;
   });
+}
+
+// "VALUE", "CLUSTER=VALUE", or "CLUSTER/PART=VALUE" when `has_part`.
+Scoped<std::string> SplitScope(const std::string& text, bool has_part) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) return {"", "", text};
+  const std::string scope = text.substr(0, equals);
+  const std::size_t slash = has_part ? scope.find('/') : std::string::npos;
+  Scoped<std::string> split = {scope.substr(0, slash), "", text.substr(equals + 1)};
+  if (slash != std::string::npos) split.part = scope.substr(slash + 1);
+  if (split.cluster.empty() || split.cluster.find('/') != std::string::npos ||
+      (slash != std::string::npos && split.part.empty()))
+    Refuse(text,
+           has_part ? "is not VALUE, CLUSTER=VALUE or CLUSTER/NAME=VALUE" : "is not VALUE or CLUSTER=VALUE");
+  return split;
+}
+
+// A parser of such text; `parse` reads the value.
+template <typename Parse>
+auto ScopedParser(Parse parse, bool has_part = false) {
+  return [parse, has_part](const std::string& text) {
+    Scoped<std::string> split = SplitScope(text, has_part);
+    using Value = decltype(parse(split.value));
+    return Scoped<Value>{split.cluster, split.part, parse(split.value)};
+  };
+}
+
+slurmdb::ResetPeriod ParseResetPeriod(const std::string& text) {
+  if (const auto period = ResetPeriodOf(text)) return *period;
+  Refuse(text, "is not one of none, daily, weekly, monthly, quarterly, yearly");
+}
+
+double ParseRatio(const std::string& text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (text.empty() || stop != end || error != std::errc() || !(value > 0) || value > 1)
+    Refuse(text, "is not a number above 0 and up to 1, such as 0.8");
+  return value;
+}
+
+// "CLUSTER/ACCOUNT=TIME", "CLUSTER/ACCOUNT/USER=TIME", "CLUSTER/ACCOUNT/USER/PARTITION=TIME",
+// "CLUSTER/qos:NAME=TIME".
+Scoped<slurmdb::UsageReset> ParseUsageReset(const std::string& text) {
+  const Scoped<std::string> split = SplitScope(text, true);
+  const auto refuse = [&] {
+    Refuse(text,
+           "is not CLUSTER/ACCOUNT=TIME, CLUSTER/ACCOUNT/USER=TIME, CLUSTER/ACCOUNT/USER/PARTITION=TIME or "
+           "CLUSTER/qos:NAME=TIME");
+  };
+  if (split.part.empty()) refuse();
+  slurmdb::UsageReset reset;
+  constexpr std::string_view kQos = "qos:";
+  if (split.part.starts_with(kQos)) {
+    reset.qos = split.part.substr(kQos.size());
+    if (reset.qos.empty()) refuse();
+  } else {
+    std::vector<std::string> names(1);
+    for (const char c : split.part) {
+      if (c == '/') {
+        names.emplace_back();
+      } else {
+        names.back() += c;
+      }
+    }
+    if (names.size() > 3 || std::find(names.begin(), names.end(), "") != names.end()) refuse();
+    names.resize(3);
+    reset.account = names[0];
+    reset.user = names[1];
+    reset.partition = names[2];
+  }
+  reset.time = ParseTime(split.value).time_since_epoch().count();
+  return {split.cluster, split.part, reset};
 }
 
 // `get` maps a Config to the member that the parsed value goes to.
@@ -392,6 +466,52 @@ void AddCounting(std::vector<Setting>& table) {
       [](Config & c) -> auto& { return c.state_directory; }));
 }
 
+void AddQuota(std::vector<Setting>& table) {
+  const auto text = [](const std::string& value) {
+    if (value.empty()) throw std::invalid_argument("must not be empty");
+    return value;
+  };
+  table.push_back(List(
+      "quota.slurm-conf", "",
+      "Path of slurm.conf, or CLUSTER=PATH, to read what decides how usage counts against quotas; the "
+      "settings "
+      "below win over it.",
+      ScopedParser(text), [](Config & c) -> auto& { return c.quota.slurm_conf; }));
+  table.push_back(List(
+      "quota.decay-half-life", "",
+      "PriorityDecayHalfLife of slurm.conf, or CLUSTER=DURATION; 0 means that usage does not decay; without "
+      "it "
+      "7d, Slurm's default.",
+      ScopedParser(ParseDuration), [](Config & c) -> auto& { return c.quota.decay_half_life; }));
+  table.push_back(List(
+      "quota.reset-period", "",
+      "PriorityUsageResetPeriod of slurm.conf, or CLUSTER=PERIOD: none, daily, weekly, monthly, quarterly or "
+      "yearly; without it none.",
+      ScopedParser(ParseResetPeriod), [](Config & c) -> auto& { return c.quota.reset_period; }));
+  table.push_back(List(
+      "quota.timezone", "",
+      "Time zone slurmctld runs in, or CLUSTER=ZONE, in which usage is reset; without it the setting "
+      "timezone.",
+      ScopedParser(ParseTimeZone), [](Config & c) -> auto& { return c.quota.timezone; }));
+  table.push_back(List(
+      "quota.partition-qos", "", "CLUSTER/PARTITION=QOS, for partitions with a QOS in slurm.conf.",
+      ScopedParser(text, true), [](Config & c) -> auto& { return c.quota.partition_qos; }));
+  table.push_back(List(
+      "quota.usage-reset", "",
+      "When usage was reset by hand with RawUsage=0: CLUSTER/ACCOUNT=TIME, CLUSTER/ACCOUNT/USER=TIME, "
+      "CLUSTER/ACCOUNT/USER/PARTITION=TIME or CLUSTER/qos:NAME=TIME, RFC 3339 or seconds since 1970.",
+      ParseUsageReset, [](Config & c) -> auto& { return c.quota.usage_reset; }));
+  table.push_back(List(
+      "quota.warning-ratio", "",
+      "Share of a quota from which on its account is to be warned, or CLUSTER=RATIO, CLUSTER/ACCOUNT=RATIO; "
+      "accounts "
+      "with one are meant to have a quota. Alert rules take 0.8 without it.",
+      ScopedParser(ParseRatio, true), [](Config & c) -> auto& { return c.quota.warning_ratio; }));
+  table.push_back(Time(
+      "quota.history", "400d", "How far back jobs are read to count what quotas are held against.",
+      [](Config & c) -> auto& { return c.quota.history; }));
+}
+
 void AddCollectors(std::vector<Setting>& table, const std::vector<CollectorInfo>& collectors) {
   table.push_back(Bool(
       "collector.disable-defaults", "false", "Disable all collectors that are not enabled one by one.",
@@ -455,6 +575,7 @@ std::vector<Setting> SettingsTable(const std::vector<CollectorInfo>& collectors)
   AddWeb(table);
   AddDatabase(table);
   AddCounting(table);
+  AddQuota(table);
   AddCollectors(table, collectors);
   return table;
 }

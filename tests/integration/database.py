@@ -42,7 +42,7 @@ class Accounting:
         writer = SlurmdbdWriter(connection, self.release, name, self.clock)
         writer.register_cluster(CAPACITY)
         for account, user in (("physics", "ada"), ("chemistry", "marie")):
-            writer.add_account(account)
+            writer.add_account(account, grp_tres_mins={"cpu": 10**6})  # a quota, so that jobs are read for it
             writer.add_user(user, account)
         self.writers[name] = writer
         return writer

@@ -18,7 +18,7 @@ from tests.support.mariadb import PrivateMariaDB, free_port
 from tests.support.slurm import die_with_parent
 
 PASSWORD_VARIABLE = "SLURMDBD_EXPORTER_DATABASE_PASSWORD"
-COLLECTORS = ("cluster", "consumption", "jobs", "nodes", "outcomes", "reservations", "storage", "usage", "users")
+COLLECTORS = ("cluster", "consumption", "jobs", "nodes", "outcomes", "quota", "reservations", "storage", "usage", "users")
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 DAY = 86_400
 Flags = Mapping[str, object]
@@ -51,6 +51,7 @@ def flags_for(server: PrivateMariaDB, **changes: object) -> dict[str, object]:
         "counter.epoch": rfc3339(int(time.time()) - 2 * DAY),
         "counter.settle": "0s",
         "poll.interval": "1s",
+        "quota.decay-half-life": "0",  # so that pages of different moments can be compared
         "log.level": "debug",
     }
     flags |= {name.replace("__", ".").replace("_", "-"): value for name, value in changes.items()}

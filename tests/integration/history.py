@@ -13,7 +13,10 @@ from tests.support.values import INFINITE, JobState, NodeState, ReservationFlag
 EPOCH = "2025-06-15"  # 00:00 UTC; some jobs started the day before
 MIDNIGHT = 1_749_945_600
 END = MIDNIGHT + 12 * 3600
-FLAGS = {"counter.epoch": EPOCH, "timezone": "UTC", "as-of": END}
+FLAGS = {
+    "counter.epoch": EPOCH, "timezone": "UTC", "as-of": END, "quota.decay-half-life": "0", "quota.reset-period": "alpha=monthly",
+    "quota.warning-ratio": "alpha/physics=0.9",
+}  # fmt: skip
 
 
 def write(writer: SlurmdbdWriter, clock: ManualClock) -> None:
@@ -24,6 +27,14 @@ def write(writer: SlurmdbdWriter, clock: ManualClock) -> None:
     writer.add_tres("license/solver")
     writer.add_qos("high", priority=100, usage_factor=2.0)
     ada, marie = writer.association("physics", "ada"), writer.association("chemistry", "marie")
+    writer.modify_association(writer.association("root"), max_jobs=50, max_tres_pj={"cpu": 40, "node": 4})
+    writer.modify_association(
+        writer.association("physics"),
+        grp_tres_mins={"cpu": 3000, "mem": 5_000_000, "gres/gpu": 600}, grp_wall=4000, grp_tres={"gres/gpu": 4}, grp_jobs=20, shares=30,
+    )  # fmt: skip
+    writer.modify_association(ada, grp_tres_mins={"cpu": 2000}, max_jobs=5, max_wall_pj=1440, shares=2147483647)
+    writer.add_qos("capped", grp_tres_mins={"cpu": 100}, grp_wall=60, max_tres_pu={"cpu": 8}, max_jobs_per_user=3, min_tres_pj={"cpu": 2})
+    writer.modify_qos("high", grp_tres_mins={"cpu": 5000})
     gpus = {"gres/gpu": 2, "gres/gpu:a100": 2}
 
     # Started before the epoch: two hours of it do not count, nor does the suspension in them.

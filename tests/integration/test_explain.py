@@ -31,6 +31,8 @@ INDEXES = {
     "jobs-inserted": ("PRIMARY", 60),
     "suspensions": ("PRIMARY", 30),
 }
+# Of quotas.
+QUOTA_INDEXES = {"cluster-tres": ("PRIMARY", 10)}
 # Of roll-ups: by the index that the release has.
 USAGE_INDEXES = {
     "usage-by-id": ("PRIMARY", 400),
@@ -62,7 +64,7 @@ RESERVATION_INDEXES = {
 }
 # Before 23.11 no index leads to the reservations that have not ended: now and then, their table is read as a whole.
 WHOLE = "reservations-all"
-ALL_INDEXES = INDEXES | USAGE_INDEXES | CAPACITY_INDEXES | EVENT_INDEXES | RESERVATION_INDEXES
+ALL_INDEXES = INDEXES | USAGE_INDEXES | QUOTA_INDEXES | CAPACITY_INDEXES | EVENT_INDEXES | RESERVATION_INDEXES
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,8 @@ def test_no_large_table_is_scanned(released: dict[str, Released], statements: Se
     # Rows that have to be there still, from the second poll on.
     looked_for = {"usage-marks", "events-by-key", "reserved-jobs-since"} if release == RELEASES[-1] else set()
     reservations = {"reservations", "reserved-jobs", "reservations-ending" if at_least(release, "23.11") else WHOLE}
-    assert seen == INDEXES.keys() | CAPACITY_INDEXES.keys() | usage | events | reservations | looked_for, "some statements were not seen"
+    every = INDEXES.keys() | CAPACITY_INDEXES.keys() | QUOTA_INDEXES.keys()
+    assert seen == every | usage | events | reservations | looked_for, "some statements were not seen"
 
 
 def test_it_can_tell_a_scan(released: dict[str, Released]) -> None:

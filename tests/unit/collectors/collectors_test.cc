@@ -8,6 +8,7 @@
 #include "collectors/consumption.h"
 #include "collectors/jobs.h"
 #include "collectors/outcomes.h"
+#include "collectors/quota.h"
 #include "collectors/registry.h"
 #include "collectors/users.h"
 #include "slurmdb/fake_job_table.h"
@@ -51,7 +52,22 @@ class Site {
     view.coordinators = &coordinators_;
     slurmdb::UsageSummary usage(slurmdb::Calendar("UTC"));
     usage.Update(rollups, nullptr);
-    view.clusters = {{"alpha", &associations_, &ledger, &usage, &wckeys_}};
+    slurmdb::LedgerOptions enforced_options = ledger_options;
+    enforced_options.rule = slurmdb::Rule::kEnforced;
+    enforced_options.weights = std::make_shared<const slurmdb::EnforcedWeights>();
+    slurmdb::JobLedger enforced(enforced_options);
+    enforced.Recount(table, moment);
+    enforced.Update(table, moment);
+    slurmdb::QuotaBook quota(policy);
+    quota.Update(moment, slurmdb::HasBudgets(limits, qos_rows) ? &enforced : nullptr, associations_, qos_rows,
+                 earlier);
+    view.qos_rows = &qos_rows;
+    const slurmdb::ClusterStatus status(slurmdb::Calendar("UTC"));
+    const slurmdb::EventBook events(slurmdb::Calendar("UTC"), ledger_options);
+    const slurmdb::ReservationBook reservations(ledger_options);
+    const slurmdb::Storage storage;
+    view.clusters = {{"alpha", &associations_, &ledger, &usage, &wckeys_, &limits, &cluster_tres, &quota,
+                      &status, &events, &reservations, &storage}};
     return collect(view, options);
   }
 
@@ -82,6 +98,11 @@ class Site {
 
   slurmdb::FakeJobTable table;
   slurmdb::UsageBook rollups{{slurmdb::Calendar("UTC"), 86400}};
+  slurmdb::AssociationLimitMap limits;
+  slurmdb::QosMap qos_rows;
+  slurmdb::TresCounts cluster_tres;
+  slurmdb::QuotaPolicy policy;
+  slurmdb::EarlierUsage earlier;
 
  private:
   std::vector<slurmdb::AccountRow> accounts_;
@@ -187,10 +208,110 @@ TEST(CollectorsTest, HistogramsOfOutcomes) {
               ElementsAre(testing::DoubleNear(100.0 / 3600, 1e-6), 1, 1));
 }
 
+// The site's limits: physics may use 1000 CPU-seconds and 7 MiB-seconds, alice run for 100 s; a job each.
+void Limit(Site& site) {
+  site.policy.known = true;
+  site.policy.half_life = 0;
+  site.limits[10].shares = 5;
+  site.limits[10].set.tres[slurmdb::kAssociationGrpTresMins] = {{1, 1000}, {2, 7}};
+  site.limits[11].set.numbers[slurmdb::kAssociationGrpWall] = 100;
+  site.limits[12].set.numbers[slurmdb::LimitIndex(slurmdb::kAssociationLimits, "MaxJobs")] = 1;
+}
+
+TEST(CollectorsTest, Quota) {
+  Site site;
+  site.AddJobs();
+  Limit(site);
+  CollectorOptions options;
+  options.quota_warning_ratio = [](const std::string&, const std::string& account) {
+    return account == "physics" ? std::optional(1.0) : std::nullopt;
+  };
+  EXPECT_THAT(
+      site.Page(CollectQuota, options),
+      ElementsAre(
+          "slurmdbd_quota_limit_tres_seconds{cluster=alpha,account=physics,user=,partition=,tres=cpu} 1000",
+          "slurmdbd_quota_limit_tres_seconds{cluster=alpha,account=physics,user=,partition=,tres=mem} "
+          "7340032",
+          "slurmdbd_quota_limit_tres_seconds{cluster=alpha,account=physics,user=alice,partition=,tres=wall} "
+          "100",
+          "slurmdbd_quota_used_tres_seconds{cluster=alpha,account=physics,user=,partition=,tres=cpu} 600",
+          "slurmdbd_quota_used_tres_seconds{cluster=alpha,account=physics,user=,partition=,tres=mem} "
+          "104857600",
+          "slurmdbd_quota_used_tres_seconds{cluster=alpha,account=physics,user=alice,partition=,tres=wall} "
+          "200",
+          "slurmdbd_quota_committed_tres_seconds{cluster=alpha,account=physics,user=,partition=,tres=cpu} "
+          "14000",
+          "slurmdbd_quota_committed_tres_seconds{cluster=alpha,account=physics,user=,partition=,tres=mem} 0",
+          "slurmdbd_quota_committed_tres_seconds{cluster=alpha,account=physics,user=alice,partition=,tres="
+          "wall} 3500",
+          "slurmdbd_association_limit{cluster=alpha,account=physics,user=alice,partition=,limit=GrpWall} 100",
+          "slurmdbd_association_limit{cluster=alpha,account=physics,user=bob,partition=,limit=MaxJobs} 1",
+          "slurmdbd_association_limit_tres{cluster=alpha,account=physics,user=,partition=,limit=GrpTRESMins,"
+          "tres=cpu} 1000",
+          "slurmdbd_association_limit_tres{cluster=alpha,account=physics,user=,partition=,limit=GrpTRESMins,"
+          "tres=mem} 7340032",
+          "slurmdbd_association_shares{cluster=alpha,account=physics,user=,partition=} 5",
+          "slurmdbd_quota_warning_ratio{cluster=alpha,account=physics} 1",
+          "slurmdbd_quota_usage_exact{cluster=alpha} 1"));
+}
+
+TEST(CollectorsTest, WhatIsNotKnownOfAQuotaIsAbsent) {
+  Site site;
+  site.AddJobs();
+  Limit(site);
+  site.qos_rows[1].name = "normal";
+  site.qos_rows[1].set.tres[slurmdb::kQosGrpTresMins] = {{1, 5}};
+  site.earlier.any = true;  // roll-ups, and none by QOS
+  const std::vector<std::string> page = site.Page(CollectQuota);
+  EXPECT_THAT(page,
+              Contains(HasSubstr("slurmdbd_quota_used_tres_seconds{cluster=alpha,account=physics,user=,")));
+  EXPECT_THAT(page, Contains("slurmdbd_qos_quota_limit_tres_seconds{cluster=alpha,qos=normal,tres=cpu} 5"));
+  EXPECT_THAT(page, Contains("slurmdbd_quota_usage_exact{cluster=alpha} 0"));
+  EXPECT_THAT(page, testing::Not(Contains(HasSubstr("slurmdbd_qos_quota_used"))));
+  EXPECT_THAT(page, testing::Not(Contains(testing::AllOf(HasSubstr("quota_used"), HasSubstr("tres=wall")))));
+}
+
+TEST(CollectorsTest, UsersThatAreNotShownHaveNoLimits) {
+  Site site;
+  site.AddJobs();
+  Limit(site);
+  CollectorOptions options;
+  options.user_label = UserLabel::kNone;
+  const std::vector<std::string> page = site.Page(CollectQuota, options);
+  EXPECT_THAT(page, testing::Not(Contains(HasSubstr("tres=wall"))));
+  EXPECT_THAT(page, testing::Not(Contains(HasSubstr("MaxJobs"))));
+  EXPECT_THAT(page, Contains(HasSubstr("account=physics,user=,partition=,tres=cpu} 600")));
+}
+
+TEST(CollectorsTest, RelativeLimitsOfAQosAreAmounts) {
+  Site site;
+  slurmdb::QosRow& row = site.qos_rows[1];
+  row.name = "half";
+  row.set.tres[slurmdb::LimitIndex(slurmdb::kQosTresLimits, "GrpTRES")] = {{1, 50}, {1001, 10}};
+  row.set.tres[slurmdb::kQosGrpTresMins] = {{1, 70}};
+  row.set.numbers[slurmdb::LimitIndex(slurmdb::kQosLimits, "MaxJobsPerUser")] = 50;
+  site.cluster_tres = {{1, 129}, {2, 1000}};
+  const auto limits = [&] {
+    std::vector<std::string> page = site.Page(CollectQuota);
+    std::erase_if(page, [](const std::string& line) { return !line.starts_with("slurmdbd_qos_limit"); });
+    return page;
+  };
+  EXPECT_THAT(limits(),
+              Contains("slurmdbd_qos_limit_tres{cluster=alpha,qos=half,limit=GrpTRES,tres=cpu} 50"));
+  row.flags = slurmdb::QosRow::kRelative;
+  EXPECT_THAT(limits(),
+              ElementsAre("slurmdbd_qos_limit{cluster=alpha,qos=half,limit=MaxJobsPerUser} 50",
+                          "slurmdbd_qos_limit_tres{cluster=alpha,qos=half,limit=GrpTRES,tres=cpu} 64",
+                          "slurmdbd_qos_limit_tres{cluster=alpha,qos=half,limit=GrpTRESMins,tres=cpu} 70"));
+  row.deleted = true;
+  EXPECT_THAT(limits(), IsEmpty());
+}
+
 TEST(CollectorsTest, AnEmptyClusterHasNoSeries) {
   Site site;
   for (const CollectorInfo& collector : Registry()) {
-    if (collector.name == "usage") continue;  // has the account tree and the calendar all the same
+    // The account tree and the calendar, the controller, and that no node is away, are there all the same.
+    if (std::set<std::string_view>{"usage", "cluster", "nodes"}.contains(collector.name)) continue;
     EXPECT_THAT(site.Page(collector.collect), IsEmpty()) << collector.name;
   }
 }
@@ -206,7 +327,7 @@ TEST(CollectorsTest, FamilyNamesAreOnlyUsedOnce) {
     for (const auto& family : collector.collect(view, {}))
       EXPECT_TRUE(names.insert(family.name).second) << family.name;
   }
-  EXPECT_EQ(names.size(), 29U);
+  EXPECT_EQ(names.size(), 64U);
 }
 
 TEST(CollectorsTest, AJobWithoutAssociationHasItsOwnTextAndUid) {

@@ -24,6 +24,8 @@ struct FakeJob {
   std::uint32_t assoc = 1;
   std::string_view tres = "1=2";  // a literal
   std::uint32_t tasks = 0;
+  std::uint32_t qos = 0;
+  std::uint64_t eligible = 0;  // 0: when it was submitted
 };
 
 class FakeJobTable : public JobSource {
@@ -94,6 +96,7 @@ class FakeJobTable : public JobSource {
       row.db_inx = job.db_inx;
       row.key = {job.id_job, job.submit};
       row.id_assoc = job.assoc;
+      row.id_qos = job.qos;
       row.state = job.state;
       row.time_start = job.start;
       row.time_end = job.end;
@@ -102,7 +105,7 @@ class FakeJobTable : public JobSource {
       row.tres_alloc = job.tres;
       row.tres_req = job.tres;
       row.array_task_pending = job.tasks;
-      row.time_eligible = job.submit;
+      row.time_eligible = job.eligible != 0 ? job.eligible : job.submit;
       row.timelimit = 60;
       sink(row);
     }

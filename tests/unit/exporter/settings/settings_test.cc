@@ -68,6 +68,54 @@ std::string Printed(const std::vector<std::string>& flags) {
   return print == nullptr ? "not printed" : print->text;
 }
 
+TEST(SettingsTest, QuotaSettingsAreOfAllClustersOrOfOne) {
+  const Config c = Configured(
+      {"--quota.decay-half-life=7d", "--quota.decay-half-life=alpha=0", "--quota.reset-period=a-b=weekly",
+       "--quota.partition-qos=alpha/gpu=gpu-qos", "--quota.warning-ratio=alpha/phys/x=0.25",
+       "--quota.usage-reset=alpha/physics/ada=1700000000",
+       "--quota.usage-reset=alpha/qos:high=2025-01-02T03:04:05Z", "--quota.timezone=b=Asia/Kolkata"});
+  ASSERT_EQ(c.quota.decay_half_life.size(), 2U);
+  EXPECT_EQ(c.quota.decay_half_life[0].cluster, "");
+  EXPECT_EQ(c.quota.decay_half_life[0].value, 168h);
+  EXPECT_EQ(c.quota.decay_half_life[1].cluster, "alpha");
+  EXPECT_EQ(c.quota.decay_half_life[1].value, 0s);
+  EXPECT_EQ(c.quota.reset_period.at(0).value, slurmdb::ResetPeriod::kWeekly);
+  EXPECT_EQ(c.quota.partition_qos.at(0).part, "gpu");
+  EXPECT_EQ(c.quota.warning_ratio.at(0).part, "phys/x");
+  EXPECT_EQ(c.quota.warning_ratio.at(0).value, 0.25);
+  EXPECT_EQ(c.quota.usage_reset.at(0).value, (slurmdb::UsageReset{"physics", "ada", "", "", 1'700'000'000}));
+  EXPECT_EQ(c.quota.usage_reset.at(1).value, (slurmdb::UsageReset{"", "", "", "high", 1'735'787'045}));
+  EXPECT_EQ(c.quota.timezone.at(0).value, "Asia/Kolkata");
+  EXPECT_EQ(c.quota.history, 400 * 24h);
+}
+
+TEST(SettingsTest, WrongQuotaSettingsAreRefused) {
+  for (const char* wrong : {"--quota.decay-half-life=soon",
+                            "--quota.decay-half-life==1d",
+                            "--quota.decay-half-life=1ms",
+                            "--quota.reset-period=now",
+                            "--quota.reset-period=alpha/x=daily",
+                            "--quota.timezone=Mars",
+                            "--quota.partition-qos=gpu",
+                            "--quota.partition-qos=alpha=gpu",
+                            "--quota.partition-qos=alpha/=x",
+                            "--quota.warning-ratio=0",
+                            "--quota.warning-ratio=1.5",
+                            "--quota.warning-ratio=80%",
+                            "--quota.warning-ratio=nan",
+                            "--quota.usage-reset=physics=1700000000",
+                            "--quota.usage-reset=alpha/a/b/c/d=1700000000",
+                            "--quota.usage-reset=alpha/a//c=1700000000",
+                            "--quota.usage-reset=alpha/qos:=1700000000",
+                            "--quota.usage-reset=alpha/physics=yesterday",
+                            "--quota.history=5m",
+                            "--quota.slurm-conf="}) {
+    const std::string setting = std::string(wrong).substr(0, std::string(wrong).find('='));
+    EXPECT_THAT(ErrorOf({wrong}), HasSubstr(setting)) << wrong;
+  }
+  EXPECT_THAT(ErrorOf({"--quota.reset-period=daily", "--quota.reset-period=weekly"}), HasSubstr("twice"));
+}
+
 TEST(SettingsTest, DefaultsAreAsDocumented) {
   const Config c = Configured({});
   EXPECT_EQ(c.log.level, log::Level::kInfo);
