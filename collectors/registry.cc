@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "collectors/audit.h"
 #include "collectors/cluster.h"
 #include "collectors/consumption.h"
 #include "collectors/jobs.h"
@@ -18,6 +19,10 @@ namespace collectors {
 std::span<const CollectorInfo> Registry() {
   using slurmdb::Book;
   static constexpr std::array kCollectors = {
+      CollectorInfo{
+          "audit", true,
+          "Who changed what through sacctmgr, and whether usage, roll-ups and job records hold together.",
+          Book::kAudit, &CollectAudit},
       CollectorInfo{"cluster", true,
                     "Each cluster's controller and capacity, and what became of that as sreport has it.",
                     Book::kCluster, &CollectCluster},

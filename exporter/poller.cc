@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "collectors/audit.h"
 #include "exporter/log.h"
 
 namespace exporter {
@@ -212,6 +213,11 @@ bool Poller::Execute(State& state) {
       std::map<std::string, std::int64_t> epochs;
       for (const slurmdb::ClusterView& cluster : view.clusters) {
         if (cluster.jobs != nullptr) epochs.emplace(cluster.name, cluster.jobs->options().epoch);
+      }
+      if (view.transactions != nullptr) {
+        // Clusters that are gone have transactions too.
+        for (const std::string& cluster : collectors::TransactionClusters(view))
+          epochs.emplace(cluster, view.transactions->epoch());
       }
       marks_->Apply(families, epochs);
     }

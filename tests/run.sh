@@ -32,7 +32,7 @@ done
 
 summary=$logs/summary
 ((list)) || : >"$summary"
-shown_tables='rules|alerts|e2e|usage|quota|capacity|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
+shown_tables='rules|alerts|e2e|usage|quota|capacity|audit|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
 waiting=""                                                                                          # process group of the steps that mostly wait
 
 # step NAME WHAT COMMAND...: runs it, shows the end of its log when it fails.
@@ -143,6 +143,10 @@ capacity_judges() {
   SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_capacity
 }
 
+audit_judges() {
+  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_audit
+}
+
 installed() {
   rm -rf build/installed && cmake --install build/release --prefix build/installed &&
     build/installed/bin/slurmdbd_exporter --version && deploy/demo.sh --check
@@ -155,6 +159,7 @@ waiting_steps() {
   step usage "roll-ups of a real slurmdbd, judged by sreport" sreport_judges America/New_York
   step quota "limits and quotas of a real Slurm, judged by slurmctld" quotas
   step capacity "clusters, nodes and reservations of a real Slurm, judged by sreport and sacctmgr" capacity_judges
+  step audit "changes, runaway jobs and usage against jobs, judged by sacctmgr, sreport and sacct" audit_judges
   step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
   step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules
   step alerts "alerts delivered by a real Prometheus and Alertmanager" "$python" -m tests.e2e.test_alerts

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "collectors/slurmdb/audit_reader.h"
 #include "collectors/slurmdb/cluster_usage_reader.h"
 #include "collectors/slurmdb/event_reader.h"
 #include "collectors/slurmdb/job_reader.h"
@@ -17,11 +18,21 @@ namespace slurmdb {
 
 Accounting::Accounting(AccountingOptions options) : options_(std::move(options)), db_(options_.connection) {}
 
+// The server tells whole seconds: while they may be the same as ours, they are.
+std::int64_t Accounting::ReadClock() {
+  using std::chrono::system_clock;
+  const std::int64_t before = system_clock::to_time_t(system_clock::now());
+  const std::int64_t now = ReadServerTime(db_);
+  const std::int64_t after = system_clock::to_time_t(system_clock::now());
+  clock_skew_ = now - std::clamp(now, before, after);
+  return now;
+}
+
 void Accounting::Open() {
   std::int64_t now = 0;
   if (db_.connected()) {
     try {
-      now = ReadServerTime(db_);
+      now = ReadClock();
     } catch (const DatabaseError& error) {
       // Idle connections are cut by servers and gateways; that is no failure of the poll.
       if (error.connection_usable()) throw;
@@ -31,7 +42,7 @@ void Accounting::Open() {
   if (!db_.connected()) {
     db_.Connect();
     probe_schema_ = true;
-    now = ReadServerTime(db_);
+    now = ReadClock();
   }
   if (!options_.as_of) {
     SetMoment(now);
@@ -75,7 +86,9 @@ void Accounting::SetMoment(std::int64_t now) {
         cluster.status.reset();
         cluster.reservations.reset();
         cluster.storage.reset();
+        cluster.audit.reset();
       }
+      transactions_.reset();
       moment_ = {};
     }
   }
@@ -94,10 +107,11 @@ void Accounting::FindClusters() {
   for (const std::string& name : names) probe_schema_ |= clusters_.try_emplace(name).second;
   probe_schema_ |= !missing_columns().empty();  // they may have been granted meanwhile
   if (!probe_schema_) return;
-  std::vector<std::string> tables = {"txn_table", "acct_table", "acct_coord_table", "qos_table",
-                                     "cluster_table"};
+  std::vector<std::string> tables = {"txn_table", "acct_table",    "acct_coord_table",
+                                     "qos_table", "cluster_table", "user_table"};
   for (const std::string& name : names) {
     for (std::string& table : JobReader::Tables(name)) tables.push_back(std::move(table));
+    for (std::string& table : AuditReader::Tables(name)) tables.push_back(std::move(table));
     for (std::string& table : UsageReader::Tables(name)) tables.push_back(std::move(table));
     for (std::string& table : ClusterUsageReader::Tables(name)) tables.push_back(std::move(table));
     tables.push_back(EventReader::Table(name));
@@ -402,6 +416,47 @@ void Accounting::UpdateStatus(const std::string& name, Cluster& cluster) {
   status.at = moment_;
 }
 
+void Accounting::UpdateTransactions() {
+  if (!TransactionReader::Readable(schema_)) {
+    transactions_.reset();
+    oldest_transaction_.reset();
+  } else {
+    LedgerOptions options = options_.ledger;
+    options.epoch = EpochAt(moment_.as_of);
+    TransactionReader reader(db_);
+    // A new book replaces the old one only when it is complete.
+    std::unique_ptr<TransactionBook> fresh;
+    if (transactions_ == nullptr || transactions_->epoch() != options.epoch)
+      fresh = std::make_unique<TransactionBook>(options, options_.accepts_cluster);
+    (fresh != nullptr ? *fresh : *transactions_).Update(reader, newest_transaction_, moment_);
+    if (fresh != nullptr) transactions_ = std::move(fresh);
+    oldest_transaction_ = ReadOldestTransaction(db_);
+  }
+  if (!AdministratorsReadable(schema_)) {
+    administrators_.reset();
+  } else if (!administrators_ || IsDue(administrators_read_)) {
+    administrators_ = ReadAdministrators(db_);
+    administrators_read_ = {moment_.now, newest_transaction_};
+  }
+}
+
+void Accounting::UpdateAudit(const std::string& name, Cluster& cluster) {
+  AuditReader reader(db_, schema_, name, tres_.ids());
+  cluster.missing_columns[static_cast<std::size_t>(Book::kAudit)] = reader.MissingColumns();
+  const auto is_new = [&](const auto& kept) { return kept != nullptr && kept->moment().now == moment_.now; };
+  AuditInput input;
+  input.associations = &cluster.associations;
+  if (is_new(cluster.jobs)) input.jobs = cluster.jobs.get();
+  if (is_new(cluster.usage)) {
+    input.rollups = cluster.rollups.get();
+    input.since_rollup = cluster.since_rollup.get();
+  }
+  if (cluster.audit == nullptr)
+    cluster.audit = std::make_unique<AuditBook>(options_.calendar, options_.ledger);
+  const Connection::Snapshot snapshot(db_);
+  cluster.audit->Update(reader, input, moment_);
+}
+
 void Accounting::UpdateAssociations(const std::string& name, Cluster& cluster,
                                     const std::vector<std::uint32_t>& used) {
   const auto unknown = [&](std::uint32_t id) {
@@ -427,16 +482,45 @@ const ClusterFailure* Accounting::TimedOut(const std::string& cluster) const {
   return nullptr;
 }
 
+void Accounting::Break(BookPoll& poll, const DatabaseError& error) {
+  if (error.reason() == Reason::kSchema) probe_schema_ = true;
+  if (error.connection_usable() && db_.connected()) return;
+  db_.Close();
+  up_ = false;
+  poll.error = error;
+}
+
 const std::vector<ClusterFailure>& Accounting::Require(Book book) {
   BookPoll& poll = polls_[static_cast<std::size_t>(book)];
   if (poll.error) throw DatabaseError(*poll.error);
   if (poll.done) return poll.failures;
   // The estimate of the hour that runs is made from the jobs that usage counts. Without them it is left out.
   if (book == Book::kCluster) Require(Book::kUsage);
+  if (book == Book::kAudit) {
+    // The other books are looked into; what they do not have is left out.
+    Require(Book::kJobs);
+    Require(Book::kUsage);
+    try {
+      UpdateTransactions();
+    } catch (const DatabaseError& error) {
+      Break(poll, error);
+      throw;
+    }
+  }
   for (auto& [name, cluster] : clusters_) {
     if (const ClusterFailure* failure = TimedOut(name)) {
       poll.failures.push_back(*failure);
       continue;
+    }
+    if (book == Book::kAudit) {
+      // Without its jobs there is little to say of a cluster.
+      const auto& failures = polls_[static_cast<std::size_t>(Book::kJobs)].failures;
+      const auto failed = std::find_if(failures.begin(), failures.end(),
+                                       [&](const ClusterFailure& one) { return one.cluster == name; });
+      if (failed != failures.end()) {
+        poll.failures.push_back(*failed);
+        continue;
+      }
     }
     try {
       switch (book) {
@@ -466,15 +550,13 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
         case Book::kStorage:
           UpdateStorage(name, cluster);
           break;
+        case Book::kAudit:
+          UpdateAudit(name, cluster);
+          break;
       }
     } catch (const DatabaseError& error) {
-      if (error.reason() == Reason::kSchema) probe_schema_ = true;
-      if (!error.connection_usable() || !db_.connected()) {
-        db_.Close();
-        up_ = false;
-        poll.error = error;
-        throw;
-      }
+      Break(poll, error);
+      if (poll.error) throw;
       poll.failures.push_back({name, error.reason(), error.what()});
     }
   }
@@ -483,7 +565,18 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
 }
 
 AccountingView Accounting::View(Book book, std::int64_t staleness) const {
-  AccountingView view{{}, &tres_, &qos_, &accounts_, &coordinators_, &qos_rows_};
+  AccountingView view;
+  view.tres = &tres_;
+  view.qos = &qos_;
+  view.accounts = &accounts_;
+  view.coordinators = &coordinators_;
+  view.qos_rows = &qos_rows_;
+  view.clock_skew = clock_skew_;
+  if (book == Book::kAudit) {
+    view.transactions = transactions_.get();
+    view.oldest_transaction = oldest_transaction_;
+    if (administrators_) view.administrators = &*administrators_;
+  }
   const auto fresh = [&](const auto& kept) {
     return kept != nullptr && kept->moment().now + staleness >= moment_.now;
   };
@@ -505,15 +598,19 @@ AccountingView Accounting::View(Book book, std::int64_t staleness) const {
         return fresh(cluster.reservations);
       case Book::kStorage:
         return fresh(cluster.storage);
+      case Book::kAudit:
+        return fresh(cluster.audit);
     }
     return false;
   };
   for (const auto& [name, cluster] : clusters_) {
     if (!is_fresh(cluster)) continue;
-    view.clusters.push_back({name, &cluster.associations, cluster.jobs.get(), cluster.usage.get(),
-                             &cluster.wckeys, &cluster.limits, &cluster.tres, cluster.quota.get(),
-                             cluster.status.get(), cluster.events.get(), cluster.reservations.get(),
-                             cluster.storage.get()});
+    const bool all = book != Book::kAudit;  // else what was looked into just now
+    view.clusters.push_back(
+        {name, &cluster.associations, all || fresh(cluster.jobs) ? cluster.jobs.get() : nullptr,
+         all || fresh(cluster.usage) ? cluster.usage.get() : nullptr, &cluster.wckeys, &cluster.limits,
+         &cluster.tres, cluster.quota.get(), cluster.status.get(), cluster.events.get(),
+         cluster.reservations.get(), cluster.storage.get(), cluster.audit.get()});
   }
   return view;
 }

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "collectors/slurmdb/association_tree.h"
+#include "collectors/slurmdb/audit_book.h"
 #include "collectors/slurmdb/calendar.h"
 #include "collectors/slurmdb/cluster_status.h"
 #include "collectors/slurmdb/connection.h"
@@ -34,6 +35,7 @@
 #include "collectors/slurmdb/rows.h"
 #include "collectors/slurmdb/schema.h"
 #include "collectors/slurmdb/storage_reader.h"
+#include "collectors/slurmdb/transaction_book.h"
 #include "collectors/slurmdb/tres.h"
 #include "collectors/slurmdb/usage_book.h"
 #include "collectors/slurmdb/usage_summary.h"
@@ -46,8 +48,8 @@ class UsageReader;
 
 // What can be kept up to date; a collector names the book it is made from. kCoordinators: just the account
 // trees, and it fails where coordinators cannot be read.
-enum class Book { kJobs, kUsage, kQuota, kCluster, kNodes, kReservations, kStorage, kCoordinators };
-inline constexpr std::size_t kBooks = 8;
+enum class Book { kJobs, kUsage, kQuota, kCluster, kNodes, kReservations, kStorage, kAudit, kCoordinators };
+inline constexpr std::size_t kBooks = 9;
 
 // Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch
 // seconds).
@@ -82,6 +84,7 @@ struct ClusterView {
   const EventBook* events = nullptr;                          // with Book::kNodes
   const ReservationBook* reservations = nullptr;              // with Book::kReservations
   const Storage* storage = nullptr;                           // with Book::kStorage
+  const AuditBook* audit = nullptr;                           // with Book::kAudit
 };
 
 struct AccountingView {
@@ -91,6 +94,11 @@ struct AccountingView {
   const std::vector<AccountRow>* accounts = nullptr;
   const std::vector<CoordinatorRow>* coordinators = nullptr;
   const QosMap* qos_rows = nullptr;  // with Book::kQuota
+  // With Book::kAudit; null when they cannot be read.
+  const TransactionBook* transactions = nullptr;
+  const std::vector<AdministratorRow>* administrators = nullptr;
+  std::optional<std::int64_t> oldest_transaction;  // when it began
+  std::int64_t clock_skew = 0;  // seconds by which the database's clock is ahead of this machine's
 };
 
 // A cluster that could not be read while others could.
@@ -171,6 +179,7 @@ class Accounting : public AccountingSource {
     std::unique_ptr<ClusterStatus> status;
     std::unique_ptr<ReservationBook> reservations;
     std::unique_ptr<Storage> storage;
+    std::unique_ptr<AuditBook> audit;
     std::array<std::vector<std::string>, kBooks> missing_columns;
   };
   struct BookPoll {
@@ -180,6 +189,9 @@ class Accounting : public AccountingSource {
   };
 
   void Open();
+  std::int64_t ReadClock();
+  // Closes a connection that has broken.
+  void Break(BookPoll& poll, const DatabaseError& error);
   void SetMoment(std::int64_t now);
   void FindClusters();
   void ReadShared();
@@ -203,6 +215,8 @@ class Accounting : public AccountingSource {
   void UpdateStorage(const std::string& name, Cluster& cluster);
   // Two books are made from events; they are read once a poll.
   void UpdateEvents(EventReader& reader, Cluster& cluster);
+  void UpdateAudit(const std::string& name, Cluster& cluster);
+  void UpdateTransactions();
   // Reads them when they may have changed, or when one of `used` is not known.
   void UpdateAssociations(const std::string& name, Cluster& cluster, const std::vector<std::uint32_t>& used);
   bool IsDue(const Reading& last) const;
@@ -231,6 +245,11 @@ class Accounting : public AccountingSource {
   Reading qos_rows_read_;
   std::uint64_t newest_transaction_ = 0;
   Reading shared_read_;
+  std::unique_ptr<TransactionBook> transactions_;
+  std::optional<std::vector<AdministratorRow>> administrators_;
+  Reading administrators_read_;
+  std::optional<std::int64_t> oldest_transaction_;
+  std::int64_t clock_skew_ = 0;
   std::array<BookPoll, kBooks> polls_;
 };
 

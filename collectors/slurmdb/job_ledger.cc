@@ -248,6 +248,7 @@ LiveJob JobLedger::JobOf(const JobRow& row) {
   job.key = row.key;
   job.db_inx = row.db_inx;
   job.group = GroupOf(row);
+  job.id_resv = row.id_resv;
   job.state = JobStateOf(row.state);
   job.time_eligible = row.time_eligible;
   job.time_start = row.time_start;
@@ -444,6 +445,7 @@ void JobLedger::Settle(const LiveJob& job, Reading& reading) {
     return;
   }
   if (!job.ran) return;
+  if (job.id_resv != 0 || !job.suspensions.empty()) bucket.exceptions.push_back(job);
   const std::int64_t end = Signed(job.time_end);
   std::int64_t from = std::max(options_.epoch, Signed(job.time_start));
   // The hour in which it ends comes even if nothing ran in it: that is where its energy goes.
@@ -518,6 +520,7 @@ void JobLedger::Coalesce(std::int64_t now) {
     wider.width = cell.width;
     for (const auto& [group, totals] : bucket.totals) wider.totals[group].Add(totals);
     for (const auto& [shape, histograms] : bucket.histograms) wider.histograms[shape].Add(histograms);
+    wider.exceptions.insert(wider.exceptions.end(), bucket.exceptions.begin(), bucket.exceptions.end());
     const auto middle = static_cast<std::ptrdiff_t>(wider.keys.size());
     wider.keys.insert(wider.keys.end(), bucket.keys.begin(), bucket.keys.end());
     std::inplace_merge(wider.keys.begin(), wider.keys.begin() + middle, wider.keys.end());
@@ -623,6 +626,18 @@ std::vector<std::pair<JobGroup, TresSums>> JobLedger::RolledUp(std::int64_t from
   rolled.reserve(sums.size());
   for (auto& [group, tres] : sums) rolled.emplace_back(groups_[group], std::move(tres));
   return rolled;
+}
+
+std::vector<const LiveJob*> JobLedger::Exceptions() const {
+  std::vector<const LiveJob*> found;
+  const auto add = [&](const LiveJob& job) {
+    if (job.ran && (job.id_resv != 0 || !job.suspensions.empty())) found.push_back(&job);
+  };
+  for (const auto& [start, bucket] : buckets_) {
+    for (const LiveJob& job : bucket.exceptions) add(job);
+  }
+  for (const LiveJob& job : live_) add(job);
+  return found;
 }
 
 void JobLedger::SumUp() {

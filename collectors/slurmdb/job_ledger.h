@@ -192,6 +192,7 @@ struct LiveJob {
   JobKey key;
   std::uint64_t db_inx = 0;
   std::size_t group = 0;  // index into JobLedger::groups()
+  std::uint32_t id_resv = 0;
   JobState state = JobState::kUnknown;
   std::uint64_t time_eligible = 0;
   std::uint64_t time_start = 0;
@@ -238,6 +239,9 @@ class JobLedger {
   // `to` lie a whole number of hours after the epoch, except that `to` may be as_of.
   std::vector<std::pair<JobGroup, TresSums>> RolledUp(std::int64_t from, std::int64_t to) const;
   const std::vector<LiveJob>& live() const { return live_; }
+  // kRollUp: the jobs, live or ended, for which a roll-up has rules of its own: those in reservations and
+  // those that were suspended. Valid until the next Update.
+  std::vector<const LiveJob*> Exceptions() const;
 
  private:
   // Jobs that ended in [start of this bucket, start + width), none after as_of.
@@ -245,6 +249,7 @@ class JobLedger {
     std::int64_t width = 0;
     std::unordered_map<std::size_t, JobTotals> totals;  // by group
     std::map<std::size_t, JobHistograms> histograms;    // by shape
+    std::vector<LiveJob> exceptions;
     std::vector<std::uint64_t> keys;  // of all its rows, packed; sorted once it is in the book
   };
   using Buckets = std::map<std::int64_t, Bucket>;  // by start

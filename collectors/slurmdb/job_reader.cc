@@ -49,7 +49,7 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
   const bool by_rollup = rule_ == Rule::kRollUp;
   const bool enforced = rule_ == Rule::kEnforced;
   const char* const timelimit = has_timelimit_ ? "timelimit" : "NULL";
-  std::string more = "id_wckey";
+  std::string more = "id_wckey, id_resv";
   if (enforced) {
     more = fmt::format("`partition`, {}", timelimit);
   } else if (!by_rollup) {
@@ -77,6 +77,7 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
     row.tres_alloc = rows[10].raw();
     if (by_rollup) {
       row.id_wckey = rows[11].AsU32Or(0);
+      row.id_resv = rows[12].AsU32Or(0);
     } else if (enforced) {
       row.partition = Repaired(rows[11].raw(), partition);
       if (has_timelimit_) row.timelimit = rows[12].AsU64Or(kNoVal);

@@ -25,6 +25,7 @@ struct JobRow {
   std::uint32_t id_qos = 0;
   std::uint32_t id_user = 0;
   std::uint32_t id_wckey = 0;
+  std::uint32_t id_resv = 0;  // 0: in no reservation
   std::uint64_t state = 0;
   std::uint64_t time_eligible = 0;
   std::uint64_t time_start = 0;
@@ -81,6 +82,12 @@ struct AccountRow {
 struct CoordinatorRow {
   std::string account;
   std::string user;
+};
+
+// A row of user_table: a user with rights of their own.
+struct AdministratorRow {
+  std::string name;
+  std::uint32_t level = 0;  // 2: operator, 3: administrator
 };
 
 }  // namespace slurmdb

@@ -18,7 +18,7 @@ from tests.support.mariadb import PrivateMariaDB, free_port
 from tests.support.slurm import die_with_parent
 
 PASSWORD_VARIABLE = "SLURMDBD_EXPORTER_DATABASE_PASSWORD"
-COLLECTORS = ("cluster", "consumption", "jobs", "nodes", "outcomes", "quota", "reservations", "storage", "usage", "users")
+COLLECTORS = ("audit", "cluster", "consumption", "jobs", "nodes", "outcomes", "quota", "reservations", "storage", "usage", "users")
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 DAY = 86_400
 Flags = Mapping[str, object]

@@ -8,7 +8,7 @@ from tests.support.accounting import SlurmdbdWriter
 from tests.support.nodes import EVENT
 from tests.support.rollup import Rollup
 from tests.support.session import ManualClock
-from tests.support.values import INFINITE, JobState, NodeState, ReservationFlag
+from tests.support.values import INFINITE, Action, JobState, NodeState, ReservationFlag
 
 EPOCH = "2025-06-15"  # 00:00 UTC; some jobs started the day before
 MIDNIGHT = 1_749_945_600
@@ -96,8 +96,12 @@ def write(writer: SlurmdbdWriter, clock: ManualClock) -> None:
     writer.submit(ada, timelimit=INFINITE, qos="high")
     _take_nodes_away(writer)
     _reserve(writer, clock)
+    writer.record_transaction(Action.MODIFY_ACCOUNTS, "(name='physics')", "description='heat'", actor="ada")
+    writer.execute("update txn_table set cluster = '' where action = %s", (int(Action.MODIFY_ACCOUNTS),))
+    writer.record_transaction(Action.MODIFY_ASSOCIATIONS, "(id_assoc=2)", "max_jobs=7")
     clock.now = END - 3600
     Rollup(writer).run()
+    writer.trigger_reroll(END - 2 * 3600 - 1000)
     clock.now = END
 
 

@@ -14,6 +14,8 @@ Labels = frozenset[tuple[str, str]]
 SELF = re.compile(r"slurmdbd_(up$|scrape_|exporter_)|process_")  # metrics about the exporter itself
 # What was held back: there is none of it in a run with --once, which holds nothing.
 CORRECTIONS = "slurmdbd_corrections_tres_seconds_total"
+# Of clusters that are gone, too, and of none.
+OF_ALL_CLUSTERS = ("slurmdbd_transactions_total", "slurmdbd_oldest_record_timestamp_seconds")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Samples:
 
     def clusters(self, apart: tuple[str, ...] = ()) -> set[str]:
         """The clusters with metrics on the page, other than those whose names begin like one of `apart`."""
-        kept = {key: value for key, value in self.values.items() if not (apart and key[0].startswith(apart))}
+        kept = {key: value for key, value in self.values.items() if not key[0].startswith((*apart, *OF_ALL_CLUSTERS))}
         return Samples(kept).label_values("cluster")
 
     def accounting(self) -> dict[tuple[str, Labels], float]:

@@ -20,7 +20,7 @@ from tests.support.releases import RELEASES, at_least
 
 # Tables that grow without end: none of them may ever be read as a whole.
 LARGE = re.compile(r"_(job|step|suspend|event|(assoc|wckey|qos)?_?usage_(hour|day|month))_table$|_resv_table$|^txn_table$")
-OPTIMISED_AWAY = "Select tables optimized away"
+OPTIMISED_AWAY = ("Select tables optimized away", "No matching min/max row")  # the end of an index, or of one that is empty
 # Purpose -> the index, and the most rows the server may expect to look at, here where few jobs are open or have just ended.
 INDEXES = {
     "jobs-open": ("rollup2", 60),
@@ -30,6 +30,11 @@ INDEXES = {
     "jobs-by-key": ("id_job", 20),
     "jobs-inserted": ("PRIMARY", 60),
     "suspensions": ("PRIMARY", 30),
+    "transactions": ("PRIMARY", 5000),  # a page
+    "oldest-transaction": ("PRIMARY", 1),
+    "jobs-newest-submit": ("id_job", 60),
+    "allocated": ("PRIMARY", 400),
+    "hours": ("PRIMARY", 18_000),  # of two years
 }
 # Of quotas.
 QUOTA_INDEXES = {"cluster-tres": ("PRIMARY", 10)}
@@ -157,7 +162,7 @@ def test_no_large_table_is_scanned(released: dict[str, Released], statements: Se
                 assert "Scanned 0 databases" in step.extra, f"{step}: {statement}"
                 continue
             if not LARGE.search(step.table):
-                assert step.extra == OPTIMISED_AWAY or not re.search(r"_(job|step|suspend)_table", statement), (statement, step)
+                assert step.extra in OPTIMISED_AWAY or not re.search(r"_(job|step|suspend)_table", statement), (statement, step)
                 continue
             seen.add(purpose)
             if purpose == WHOLE:

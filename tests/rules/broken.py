@@ -16,7 +16,7 @@ import tempfile
 from tests.rules import alertmanager
 
 ROOT = alertmanager.ROOT
-QUOTA, EXPORTER = "slurmdbd_quota.yml", "slurmdbd_exporter.yml"
+QUOTA, EXPORTER, AUDIT = "slurmdbd_quota.yml", "slurmdbd_exporter.yml", "slurmdbd_audit.yml"
 # Rule file, what is there, what takes its place, the test that has to fail.
 BROKEN = (
     (QUOTA, "quota:slurmdbd_quota_used_tres_seconds:max > quota:", "quota:slurmdbd_quota_used_tres_seconds:max >= quota:", "quota"),
@@ -52,6 +52,17 @@ BROKEN = (
     (EXPORTER, "[15m]) > 0", "[15m]) >= 0", "exporter"),
     (EXPORTER, "missing_columns > 0\n        for: 15m", "missing_columns > 0\n        for: 1m", "exporter"),
     (EXPORTER, "config_last_reload_successful == 0", "config_last_reload_successful == 1", "exporter"),
+    (AUDIT, "max by (cluster, reason) (slurmdbd_runaway_jobs) > 0\n        for: 1h", "slurmdbd_runaway_jobs > 0\n        for: 1h", "audit"),
+    (AUDIT, "abs(slurmdbd_usage_discrepancy_tres_seconds{cause=\"unexplained\"})", "slurmdbd_usage_discrepancy_tres_seconds{cause=\"unexplained\"}", "audit"),
+    (AUDIT, "{cause=\"unexplained\"}", "", "audit"),
+    (AUDIT, "for: 3h", "for: 1h", "audit"),
+    (AUDIT, " - min_over_time(slurmdbd_usage_gap_seconds[1d])", "", "audit"),
+    (AUDIT, "(slurmdbd_jobs_without_association) > 0\n        for: 1h", "(slurmdbd_jobs_without_association) > 0\n        for: 30m", "audit"),
+    (AUDIT, "            and on (job) (slurmdbd_administrators offset 1h)\n", "", "audit"),
+    (AUDIT, "slurmdbd_administrator_info offset 1h", "slurmdbd_administrator_info offset 2h", "audit"),
+    (AUDIT, "unless on (job, user, level)", "unless on (job, instance, user, level)", "audit"),
+    (AUDIT, "> 30", ">= 30", "audit"),
+    (AUDIT, "abs(slurmdbd_database_clock_skew_seconds)", "slurmdbd_database_clock_skew_seconds", "audit"),
 )  # fmt: skip
 
 

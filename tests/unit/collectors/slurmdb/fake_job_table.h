@@ -26,6 +26,8 @@ struct FakeJob {
   std::uint32_t tasks = 0;
   std::uint32_t qos = 0;
   std::uint64_t eligible = 0;  // 0: when it was submitted
+  std::uint32_t resv = 0;
+  std::uint64_t timelimit = 60;
 };
 
 class FakeJobTable : public JobSource {
@@ -106,7 +108,8 @@ class FakeJobTable : public JobSource {
       row.tres_req = job.tres;
       row.array_task_pending = job.tasks;
       row.time_eligible = job.eligible != 0 ? job.eligible : job.submit;
-      row.timelimit = 60;
+      row.id_resv = job.resv;
+      row.timelimit = job.timelimit;
       sink(row);
     }
   }
