@@ -1,0 +1,197 @@
+"""Whoever tunes the scheduler: who waits for how long, how do jobs end, and where does it go wrong?"""
+
+from __future__ import annotations
+
+from dashboards.sources import common
+from dashboards.sources.grafana import GREEN, ORANGE, RED, Column, Json, bargauge, board, colored_text, query, stat, steps, table, timeseries
+from dashboards.sources.metrics import Scope, documented, hours, lowest, total
+
+S = Scope("cluster", "partition", "account")
+P = Scope("cluster", "partition")
+ENDS = "!~requeued|resizing"
+FAILED_SHARE = steps((0.25, ORANGE), (0.5, RED))
+
+
+def ended(by: str, state: str = ENDS) -> str:
+    return total(by, S.increase("slurmdbd_jobs_ended_total", "$__range", state=state))
+
+
+def failed_share(by: str) -> str:
+    return f"{ended(by, common.FAILED)} / ({ended(by)} > 0)"
+
+
+def glance() -> list[Json]:
+    oldest = P.gauge("slurmdbd_jobs_pending_oldest_eligible_timestamp_seconds")
+    return [
+        stat("Waiting jobs", "Pending now; each task of an array.", query(total("", S.gauge("slurmdbd_jobs", state="pending"))), "short", spark=True),
+        stat(
+            "Longest wait",
+            "Of the eligible job that waits longest now. Far beyond the usual: a job that can never start, or a partition without nodes.",
+            query(f"time() - min({oldest})", instant=True),
+            "s",
+            decimals=1,
+            empty="nobody waits",
+        ),
+        stat("Started", "In the time range.", query(f"sum({S.increase('slurmdbd_jobs_started_total', '$__range')})", instant=True), "short", decimals=0),
+        stat("Ended", "In the time range, whatever the final state.", query(ended(""), instant=True), "short", decimals=0),
+        stat(
+            "Failed",
+            "Failed, timed out, out of memory or hit by a node, of the jobs that ended in the time range.",
+            query(failed_share(""), instant=True),
+            "percentunit",
+            decimals=1,
+            thresholds=FAILED_SHARE,
+        ),
+        stat(
+            "Cancelled",
+            "By users or operators, of the jobs that ended in the time range.",
+            query(f"{ended('', 'cancelled')} / ({ended('')} > 0)", instant=True),
+            "percentunit",
+            decimals=1,
+        ),
+    ]
+
+
+def distribution(metric: str, title: str, description: str, unit: str) -> Json:
+    """Median and 90th percentile of a histogram by partition."""
+    buckets = f'sum by (partition, le) (max by (cluster, partition, qos, le) (rate({metric}_bucket{{cluster=~"$cluster",partition=~"$partition"}}[$__rate_interval])))'
+    asks = [query(f"histogram_quantile({q}, {buckets})", f"{{{{partition}}}} {name}") for q, name in ((0.5, "half"), (0.9, "90 %"))]
+    return timeseries(title, description, asks, unit, empty="No job in this time", width=8)
+
+
+def distributions() -> list[list[Json]]:
+    if not documented("slurmdbd_job_wait_seconds"):
+        return []
+    return [
+        [
+            distribution(
+                "slurmdbd_job_wait_seconds",
+                "Wait before start",
+                "Half of the jobs that started waited no longer than this, and 90 % no longer than that, by partition.",
+                "s",
+            ),
+            distribution("slurmdbd_job_run_seconds", "Run time", "Half and 90 % of the jobs that ended ran no longer than this.", "s"),
+            distribution(
+                "slurmdbd_job_timelimit_used_ratio",
+                "Time limit used",
+                "Low: users ask for much more time than they need, and backfill cannot plan. At 100 % jobs are cut off.",
+                "percentunit",
+            ),
+        ]
+    ]
+
+
+def lost() -> list[list[Json]]:
+    if not documented("slurmdbd_jobs_ended_tres_seconds_total"):
+        return []
+    core_hours = S.rate("slurmdbd_jobs_ended_tres_seconds_total", tres="cpu", state=common.FAILED)
+    by_account = S.increase("slurmdbd_jobs_ended_tres_seconds_total", "$__range", tres="cpu", state=common.FAILED)
+    return [
+        [
+            timeseries(
+                "Core-hours of jobs that failed",
+                "What failed jobs had used when they ended, per hour, by final state.",
+                query(total("state", core_hours), "{{state}}"),
+                "short",
+                stacked=True,
+                overrides=common.state_colors(),
+                empty="None in this time",
+            ),
+            bargauge(
+                "Where failures cost most",
+                "Core-hours of failed jobs in the time range by account: the accounts to talk to first.",
+                query(f"topk(10, {hours(total('account', by_account))} > 0)", "{{account}}", instant=True),
+                "short",
+                decimals=1,
+                empty="None in this time",
+                width=12,
+            ),
+        ]
+    ]
+
+
+def dashboard() -> Json:
+    oldest = lowest("cluster, partition", P.gauge("slurmdbd_jobs_pending_oldest_eligible_timestamp_seconds"))
+    pending_cores = total("cluster, partition", S.gauge("slurmdbd_jobs_tres", state="pending", tres="cpu"))
+    jobs = {state: total("cluster, partition", S.gauge("slurmdbd_jobs", state=state)) for state in ("running", "pending")}
+    worst = f"topk(15, {failed_share('cluster, account')} and {ended('cluster, account')} >= 10)"
+    return board(
+        common.OUTCOMES,
+        "Slurm accounting: waits and outcomes",
+        "Who waits and for how long, how do jobs end, and where does it go wrong?",
+        common.variables(common.partition_variable(), common.account_variable()),
+        [
+            glance(),
+            [
+                table(
+                    "By partition",
+                    "Now, and how the jobs of the time range ended. Cores wanted: what waiting jobs ask for. Click a column to sort by it.",
+                    [
+                        query(jobs["pending"], table=True),
+                        query(f"time() - {oldest}", table=True),
+                        query(pending_cores, table=True),
+                        query(jobs["running"], table=True),
+                        query(ended("cluster, partition"), table=True),
+                        query(failed_share("cluster, partition"), table=True),
+                    ],
+                    [
+                        Column("cluster", "Cluster"),
+                        Column("partition", "Partition"),
+                        Column("A", "Waiting", "short"),
+                        Column("B", "Longest wait", "s", decimals=1),
+                        Column("C", "Cores wanted", "short"),
+                        Column("D", "Running", "short"),
+                        Column("E", "Ended", "short", decimals=0),
+                        Column("F", "Failed", "percentunit", gauge=True, decimals=1, thresholds=FAILED_SHARE),
+                    ],
+                    sort="Waiting",
+                    height=7,
+                )
+            ],
+            [
+                timeseries(
+                    "Waiting jobs, by partition",
+                    "Pending jobs. A job that waits for several partitions counts under their comma list.",
+                    query(total("partition", S.gauge("slurmdbd_jobs", state="pending")), "{{partition}}"),
+                    "short",
+                    stacked=True,
+                ),
+                timeseries(
+                    "Jobs ended, by final state",
+                    "Per hour. A wave of node_fail or boot_fail: look for nodes away on the capacity dashboard.",
+                    query(f"3600 * {total('state', S.rate('slurmdbd_jobs_ended_total', state=ENDS))}", "{{state}}"),
+                    "short",
+                    stacked=True,
+                    overrides=common.state_colors(),
+                ),
+            ],
+            *distributions(),
+            *lost(),
+            [
+                bargauge(
+                    "How jobs ended",
+                    "Jobs in the time range by final state.",
+                    query(f"sort_desc({ended('state')} > 0)", "{{state}}", instant=True),
+                    "short",
+                    decimals=0,
+                    empty="None in this time",
+                    width=12,
+                ),
+                table(
+                    "Accounts whose jobs fail most",
+                    "Of the accounts with at least 10 jobs that ended in the time range. Above one half: offer help.",
+                    [query(worst, table=True), query(f"{ended('cluster, account')} and {worst}", table=True)],
+                    [
+                        Column("cluster", "Cluster"),
+                        Column("account", "Account", links=common.to_account()),
+                        Column("A", "Failed", "percentunit", gauge=True, decimals=0, thresholds=FAILED_SHARE),
+                        Column("B", "Ended", "short", decimals=0),
+                    ],
+                    sort="Failed",
+                    empty="No account has that many",
+                    width=12,
+                ),
+            ],
+        ],
+        annotations=common.annotations(),
+    )

@@ -1,0 +1,76 @@
+"""Asks a real Prometheus every expression of every dashboard: no error, and not empty, unless EMPTY says why it may be."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from tests.dashboards import boards
+from tests.dashboards.history import Past
+from tests.e2e.servers import ServerError
+
+SINGLE = {"cluster": "alpine", "account": "cfd", "partition": "long"}
+
+# (dashboard, panel and refId, setting) as regular expressions, and why there may be nothing.
+EMPTY = (
+    ("slurmdbd-exporter", "Errors A", ".*", "a healthy exporter has none"),
+    ("slurmdbd-audit", "Roll-up and reading alerts that fire A", ".*", "all is well in the demo"),
+    ("slurmdbd-.*", "annotation Roll-ups late", ".*", "the demo's roll-ups are on time"),
+    ("slurmdbd-users", "The user's own limits A", "single.*", "most users have no limits of their own"),
+    ("slurmdbd-accounts", "(Used|Runs out|Hours|Quotas).*", ".* billing.*", "the demo has no quotas of billing"),
+    ("slurmdbd-accounts", "(Usage|Top users).*", ".* last_(quarter|year)", "the demo's history is shorter"),
+    ("slurmdbd-accounts", "Top users A", "single gres/gpu day", "on a quiet day nobody of the account uses GPUs"),
+    ("slurmdbd-outcomes", "Accounts whose jobs fail most .", "single", "one account in one partition had few jobs that day"),
+)
+
+
+def check(past: Past) -> list[str]:
+    """Faults, a line each."""
+    faults: list[str] = []
+    used: set[int] = set()
+    answers: dict[tuple[str, bool, int], Any] = {}
+    asked = 0
+    for board in boards.load():
+        span = min(boards.span(board), past.end - past.start)
+        for setting, values in boards.settings(board, lambda text: label_values(past, text), SINGLE, past.step):
+            for one in boards.asks(board):
+                expression = boards.fill(one.expression, values)
+                key = (expression, one.instant, span)
+                if key not in answers:
+                    answers[key] = _answer(past, *key)
+                asked += 1
+                error = answers[key]
+                if error == "is empty":
+                    reasons = [i for i, (uid, where, how, _) in enumerate(EMPTY) if _matches((uid, where, how), (one.board, one.where, setting))]
+                    used.update(reasons[:1])
+                    if reasons:
+                        continue
+                if error:
+                    faults.append(f"{one.board}: {one.where} ({setting}): {error}: {expression}")
+    faults += [f"EMPTY has an entry that nothing needs: {EMPTY[i]}" for i in range(len(EMPTY)) if i not in used]
+    print(f"live: {asked} expressions asked, {len(answers)} different ones, {len(faults)} faults")
+    return faults
+
+
+def _matches(patterns: tuple[str, ...], texts: tuple[str, ...]) -> bool:
+    return all(re.fullmatch(pattern, text) for pattern, text in zip(patterns, texts))
+
+
+def _answer(past: Past, expression: str, instant: bool, span: int) -> str:
+    """What is wrong with it, or nothing."""
+    try:
+        series = past.query(expression) if instant else past.over_time(expression, past.end - span)
+    except ServerError as error:
+        return str(error)
+    numbers = [value for one in series for _, value in one.get("values", [one.get("value")])]
+    return "" if any(not math.isnan(float(value)) for value in numbers) else "is empty"
+
+
+def label_values(past: Past, text: str) -> list[str]:
+    """What Grafana offers for label_values(metric{...}, label)."""
+    found = re.fullmatch(r"label_values\((.+), (\w+)\)", text)
+    if not found:
+        raise ValueError(f"no label_values(): {text}")
+    series = past.over_time(f"group by ({found[2]}) ({found[1]})", past.end - 86_400)
+    return sorted({one["metric"][found[2]] for one in series if one["metric"].get(found[2])})

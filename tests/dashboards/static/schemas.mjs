@@ -1,0 +1,33 @@
+// JSON schemas of types.ts: schemasOf(folder) reads them from a folder, where it first puts them, as making them takes seconds.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createFormatter, createParser, createProgram, SchemaGenerator } from 'ts-json-schema-generator';
+
+const TYPES = ['Board', 'Panel', 'Row', 'Query', 'OptionsOfBargauge', 'OptionsOfStat', 'OptionsOfTable', 'OptionsOfText',
+  'OptionsOfTimeseries', 'CustomOfTimeseries', 'CustomOfTable'];
+
+function make() {
+  const config = {
+    path: join(import.meta.dirname, 'types.ts'),
+    tsconfig: join(import.meta.dirname, 'tsconfig.json'),
+    expose: 'none',
+    topRef: true,
+    additionalProperties: false,
+    skipTypeCheck: true,
+  };
+  const program = createProgram(config);
+  // One type at a time: together, types of the same name in two packages cannot be told apart.
+  return Object.fromEntries(TYPES.map((type) => {
+    const options = { ...config, type };
+    return [type, new SchemaGenerator(program, createParser(program, options), createFormatter(options), options).createSchema(type)];
+  }));
+}
+
+export function schemasOf(folder) {
+  const file = join(folder, 'schemas.json');
+  if (!existsSync(file)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, JSON.stringify(make()));
+  }
+  return JSON.parse(readFileSync(file));
+}
