@@ -81,7 +81,7 @@ def quotas() -> Json:
                 thresholds=steps((1, ORANGE), (1.5, RED), base="text"),
                 custom__cellOptions=colored_text(),
             ),
-            Column("F", "Runs out", "dateTimeFromNow", noValue=""),
+            Column("F", "Runs out", "dateTimeFromNow"),
         ],
         sort="Used",
         empty="No quota (GrpTRESMins) of this resource is set",
@@ -95,7 +95,7 @@ def at_a_glance() -> list[Json]:
     no_quota = "no quota"
     return [
         stat(
-            "Used of quota",
+            "Used of quota, at most",
             "Of the chosen accounts the one that has used most of its quota. From 80 % on plan; at 100 % Slurm holds new jobs.",
             query(f"max({worst})", instant=True),
             "percentunit",
@@ -149,7 +149,7 @@ def at_a_glance() -> list[Json]:
 
 def usage() -> list[Json]:
     official = Scope("cluster", "account", "tres", "period")
-    used = official.gauge("slurmdbd_account_usage_tres_seconds")
+    used = official.gauge_but("slurmdbd_account_usage_tres_seconds", 'account!="root"')
     root = Scope("cluster", "tres", "period").gauge("slurmdbd_account_usage_tres_seconds", account="root")
     users = Scope("cluster", "tres", "period").gauge("slurmdbd_user_usage_tres_seconds")
     jobs = Scope("cluster", "account")
@@ -231,7 +231,7 @@ def dashboard() -> Json:
                             "properties": [
                                 {"id": "color", "value": fixed(GREY)},
                                 {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [8, 8]}},
-                                {"id": "custom.lineWidth", "value": 1},
+                                {"id": "custom.lineWidth", "value": 3},
                             ],
                         }
                     ],

@@ -8,8 +8,9 @@ from dashboards.sources.metrics import Scope, total
 
 S = Scope("cluster")
 T = Scope("cluster", "tres")
-KINDS = {"allocated": GREEN, "planned": "light-green", "idle": BLUE, "planned_down": ORANGE, "down": RED}
-USEFUL = steps((0.4, ORANGE), (0.6, GREEN), base=RED)
+# From below upwards.
+KINDS = {"allocated": GREEN, "planned": PURPLE, "idle": BLUE, "planned_down": ORANGE, "down": RED}
+USEFUL = steps((0.6, GREEN), base=BLUE)
 
 
 def share(kind: str, period: str, by: str, scope: Scope = T, **matchers: str) -> str:
@@ -87,24 +88,24 @@ def by_resource() -> Json:
 
 
 def over_time() -> list[Json]:
-    kinds = total("kind", T.gauge("slurmdbd_cluster_usage_tres_seconds", kind="!=overcommitted", period="last_day"))
-    whole = total("", T.gauge("slurmdbd_cluster_usage_tres_seconds", kind="!=overcommitted", period="last_day"))
     running = total("cluster", T.gauge("slurmdbd_jobs_tres", state="running"))
+    there = total("cluster", T.gauge("slurmdbd_cluster_tres"))
     return [
         timeseries(
             "What became of the capacity, day by day",
             "Of the chosen resource in the chosen clusters: each point is the day before it. Much idle while jobs wait: see Waits and outcomes. "
             "Planned: held free for a job that waits for it.",
-            query(f"{kinds} / on () group_left () {whole}", "{{kind}}"),
+            [query(share(kind, "last_day", ""), kind) for kind in KINDS],
             "percentunit",
             stacked=True,
+            stepped=True,
             maximum=1,
             overrides=[override(kind, color=fixed(color)) for kind, color in KINDS.items()],
         ),
         timeseries(
             "Busy now, by cluster",
             "What running jobs hold of the chosen resource, of what is registered.",
-            query(f"{running} / {total('cluster', T.gauge('slurmdbd_cluster_tres'))}", "{{cluster}}"),
+            query(f"({running} or 0 * {there}) / {there}", "{{cluster}}"),
             "percentunit",
             maximum=1,
         ),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dashboards.sources.grafana import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Json, annotation, datasource, fixed, labels_of, link, override
+from dashboards.sources.grafana import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Json, annotation, datasource, fixed, labels_of, link, override, words
 
 OVERVIEW, ACCOUNTS, USERS, OUTCOMES = "slurmdbd-overview", "slurmdbd-accounts", "slurmdbd-users", "slurmdbd-outcomes"
 CAPACITY, AUDIT, EXPORTER = "slurmdbd-capacity", "slurmdbd-audit", "slurmdbd-exporter"
 
 # Ends that are nobody's wish. A timeout is the user's business as much as a failure.
 FAILED = "=~failed|timeout|out_of_memory|node_fail|boot_fail|deadline"
+SEVERITIES = words(critical=("critical", RED), warning=("warning", ORANGE), info=("info", BLUE))
 STATES = {
     "completed": GREEN,
     "failed": RED,
@@ -36,7 +37,7 @@ def variables(*more: Json) -> list[Json]:
 
 
 def account_variable() -> Json:
-    return labels_of("account", "Account", 'slurmdbd_account_info{cluster=~"$cluster"}, account')
+    return labels_of("account", "Account", 'slurmdbd_account_info{cluster=~"$cluster",account!="root"}, account')
 
 
 def user_variable(account: str = "") -> Json:

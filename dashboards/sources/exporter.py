@@ -31,7 +31,7 @@ def glance() -> list[Json]:
             filled=True,
         ),
         stat(
-            "Data read",
+            "Age of data",
             "How long ago the collector that is furthest behind last succeeded. It should be about the poll interval.",
             query(f"time() - min({own('exporter_collector_last_success_timestamp_seconds')})", instant=True),
             "s",
@@ -45,7 +45,6 @@ def glance() -> list[Json]:
             query(f"max(sum by (instance) ({own('scrape_collector_duration_seconds')}))", instant=True),
             "s",
             decimals=2,
-            spark=False,
         ),
         stat("Series", "On the metrics page.", query(f"sum({own('exporter_collector_series')})", instant=True), "short"),
         stat(
@@ -153,10 +152,9 @@ def over_time() -> list[list[Json]]:
             ),
             timeseries(
                 "CPU",
-                "Cores used by the exporter, averaged.",
+                "Of one core, averaged.",
                 query(f'rate(process_cpu_seconds_total{{job=~"$job",instance=~"$instance"}}[$__rate_interval])', "{{instance}}"),
-                "none",
-                decimals=3,
+                "percentunit",
                 width=8,
             ),
             timeseries(

@@ -6,6 +6,7 @@ checks can draw are here: timeseries, stat, bargauge, table, text, row.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Iterable, Sequence
 
 Json = dict[str, Any]
@@ -39,7 +40,7 @@ def steps(*limits: tuple[float, str], base: str = GREEN) -> Json:
 
 def words(**texts: tuple[str, str]) -> list[Json]:
     """Value mappings: words(v0=("Down", RED)) shows 0 as Down."""
-    options = {value.removeprefix("v"): {"text": text, "color": color, "index": i} for i, (value, (text, color)) in enumerate(texts.items())}
+    options = {re.sub(r"^v(?=\d)", "", value): {"text": text, "color": color, "index": i} for i, (value, (text, color)) in enumerate(texts.items())}
     return [{"type": "value", "options": options}]
 
 
@@ -112,7 +113,7 @@ def stat(
         "percentChangeColorMode": "standard",
     }
     defaults = {"unit": unit, "decimals": decimals, "noValue": empty, "mappings": mappings, "links": list(links) or None}
-    defaults |= {"thresholds": thresholds or steps(base="text"), "color": {"mode": "thresholds"}}
+    defaults |= {"thresholds": thresholds or steps(base=GREY if filled else "text"), "color": {"mode": "thresholds"}}
     return _panel("stat", title, description, ask, options, defaults, width=width, height=height)
 
 
@@ -124,6 +125,7 @@ def timeseries(
     *,
     stacked: bool = False,
     bars: bool = False,
+    stepped: bool = False,
     maximum: float | None = None,
     decimals: int | None = None,
     thresholds: Json | None = None,
@@ -141,7 +143,7 @@ def timeseries(
         "lineWidth": 0 if bars else 1 if stacked else 2,
         "fillOpacity": 80 if bars else 40 if stacked else 0,
         "gradientMode": "none",
-        "lineInterpolation": "linear",
+        "lineInterpolation": "stepAfter" if stepped else "linear",
         "showPoints": "never",
         "spanNulls": False,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
@@ -226,11 +228,12 @@ def table(
     columns: Sequence[Column],
     *,
     sort: str = "",
+    descending: bool = True,
     empty: str = "Nothing",
     width: int = 24,
     height: int = 8,
 ) -> Json:
-    """Rows of instant queries, joined by their labels, with these columns in this order. sort: a column's name, highest first."""
+    """Rows of instant queries, joined by their labels, with these columns in this order. sort: a column's name."""
     asks = [ask] if isinstance(ask, dict) else list(ask)
     names = {"Value #A": "Value"} if len(asks) == 1 else {}
     source = {column: names.get(column.source, column.source) for column in columns}
@@ -248,10 +251,13 @@ def table(
         },
     ]
     if sort:
-        transformations.append({"id": "sortBy", "options": {"fields": {}, "sort": [{"field": sort, "desc": True}]}})
+        transformations.append({"id": "sortBy", "options": {"fields": {}, "sort": [{"field": sort, "desc": descending}]}})
     options = {"showHeader": True, "cellHeight": "sm", "frameIndex": 0}
     defaults = {"noValue": empty, "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}}
     defaults |= {"thresholds": steps(base="text"), "color": {"mode": "thresholds"}}
+    for column in columns:
+        if len(asks) > 1 and column.source.startswith("Value"):
+            column.properties.setdefault("noValue", "–")  # where this query has no such row; the panel's text is for no rows at all
     overrides = [override(column.name, **column.properties) for column in columns if column.properties]
     return _panel(
         "table", title, description, asks, options, defaults, overrides=overrides, transformations=transformations, width=width, height=height

@@ -36,6 +36,10 @@ class Scope:
         """matchers: state="running", or with an operator: state="!~pending|running", tres="=~gres/gpu.*"."""
         return self._single(metric, self._selector(metric, matchers), matchers)
 
+    def gauge_but(self, metric: str, unwanted: str, **matchers: str) -> str:
+        """The same without some series: unwanted is a further matcher, as PromQL writes it."""
+        return self.gauge(metric, **matchers).replace("}", f",{unwanted}}}")
+
     def rate(self, metric: str, **matchers: str) -> str:
         """Per second, averaged over a few scrapes."""
         return self._single(metric, f"rate({self._selector(metric, matchers)}[$__rate_interval])", matchers)

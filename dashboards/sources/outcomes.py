@@ -23,7 +23,7 @@ def failed_share(by: str) -> str:
 def glance() -> list[Json]:
     oldest = P.gauge("slurmdbd_jobs_pending_oldest_eligible_timestamp_seconds")
     return [
-        stat("Waiting jobs", "Pending now; each task of an array.", query(total("", S.gauge("slurmdbd_jobs", state="pending"))), "short", spark=True),
+        stat("Waiting jobs", "Pending now; each task of an array.", query(total("", S.gauge("slurmdbd_jobs", state="pending"))), "short"),
         stat(
             "Longest wait",
             "Of the eligible job that waits longest now. Far beyond the usual: a job that can never start, or a partition without nodes.",

@@ -12,6 +12,8 @@ CORES = S.gauge("slurmdbd_cluster_tres", tres="cpu")
 RUNNING_GPUS = total("cluster", S.gauge("slurmdbd_jobs_tres", state="running", tres="gres/gpu"))
 GPUS = S.gauge("slurmdbd_cluster_tres", tres="gres/gpu")
 WAIT = f"time() - {lowest('cluster', S.gauge('slurmdbd_jobs_pending_oldest_eligible_timestamp_seconds'))}"
+BUSY_CORES = f"({RUNNING_CORES} or 0 * {CORES}) / {CORES}"
+BUSY_GPUS = f"({RUNNING_GPUS} or 0 * {GPUS}) / {GPUS}"
 FULL = steps((0.5, GREEN), (0.98, ORANGE), base="blue")
 
 
@@ -49,7 +51,7 @@ def health() -> list[Json]:
             links=exporter,
         ),
         stat(
-            "Data read",
+            "Age of data",
             "How long ago the collector that is furthest behind last read the database. Minutes are normal; beyond that, look for errors.",
             query("time() - min(max by (collector) (slurmdbd_exporter_collector_last_success_timestamp_seconds))", instant=True),
             "s",
@@ -79,11 +81,12 @@ def health() -> list[Json]:
             links=[link("Capacity", common.CAPACITY, "${cluster:queryparam}")],
         ),
         stat(
-            "Alerts",
-            "Alerts of the rules shipped with the exporter that fire now; the table below lists them. Always 0 if Prometheus does not load the rules.",
-            query(f'count({alerts("", alertname="Slurmdbd.+", cluster="|$cluster")}) or vector(0)', instant=True),
+            "Critical alerts",
+            "Alerts of the rules shipped with the exporter that fire now and want action at once; the table below lists them, with the others. "
+            "Always 0 if Prometheus does not load the rules.",
+            query(f'count({alerts("", alertname="Slurmdbd.+", severity="critical", cluster="|$cluster")}) or vector(0)', instant=True),
             "none",
-            thresholds=steps((1, ORANGE)),
+            thresholds=steps((1, RED)),
             filled=True,
         ),
     ]
@@ -95,8 +98,8 @@ def now() -> Json:
         "Each cluster at this moment. Busy: what running jobs hold, of what is registered. Longest wait: the eligible job that waits longest.",
         [
             query(total("cluster", S.gauge("slurmdbd_jobs", state="running")), table=True),
-            query(f"{RUNNING_CORES} / {CORES}", table=True),
-            query(f"{RUNNING_GPUS} / {GPUS}", table=True),
+            query(BUSY_CORES, table=True),
+            query(BUSY_GPUS, table=True),
             query(total("cluster", S.gauge("slurmdbd_jobs", state="pending")), table=True),
             query(WAIT, table=True),
             query(total("cluster", S.gauge("slurmdbd_nodes_unavailable")), table=True),
@@ -165,7 +168,7 @@ def dashboard() -> Json:
                 timeseries(
                     "Cores busy",
                     "What running jobs hold, of what the cluster has registered. Low while jobs wait: look for drained nodes and limits.",
-                    query(f"{RUNNING_CORES} / {CORES}", "{{cluster}}"),
+                    query(BUSY_CORES, "{{cluster}}"),
                     "percentunit",
                     maximum=1,
                 ),
@@ -190,12 +193,14 @@ def dashboard() -> Json:
                     "From the rules shipped with the exporter. docs/runbooks.md says what each one means and what to do.",
                     query(firing, table=True),
                     [
-                        Column("alertname", "Alert"),
-                        Column("severity", "Severity"),
+                        Column("severity", "Severity", custom__width=90, mappings=common.SEVERITIES, custom__cellOptions=colored_text()),
+                        Column("alertname", "Alert", custom__width=270),
                         Column("cluster", "Cluster"),
                         Column("account", "Account", links=common.to_account()),
                         Column("tres", "Resource"),
                     ],
+                    sort="Severity",
+                    descending=False,
                     empty="No alert fires",
                     width=12,
                 ),

@@ -24,16 +24,15 @@ def now() -> list[Json]:
         return f"sum({S.gauge('slurmdbd_user_jobs', state=state)}) or vector(0)"
 
     return [
-        stat("Running jobs", "The user's jobs that run now.", query(jobs("running")), "short", spark=True),
+        stat("Running jobs", "The user's jobs that run now.", query(jobs("running")), "short"),
         stat(
             "Waiting jobs",
             "Pending jobs, each task of an array. squeue --user and scontrol show job tell what they wait for.",
             query(jobs("pending")),
             "short",
-            spark=True,
         ),
-        stat("Cores held", "By running jobs.", query(held("cpu")), "short", spark=True),
-        stat("GPUs held", "By running jobs.", query(held("gres/gpu")), "short", spark=True),
+        stat("Cores held", "By running jobs.", query(held("cpu")), "short"),
+        stat("GPUs held", "By running jobs.", query(held("gres/gpu")), "short"),
         stat(
             "Core-hours this month",
             "Official usage with what came since the last roll-up, in all of the chosen accounts.",
@@ -121,7 +120,7 @@ def accounts() -> Json:
         sort="Core-hours, month",
         empty="No jobs and no use",
         width=16,
-        height=9,
+        height=7,
     )
 
 
@@ -139,7 +138,7 @@ def limits() -> Json:
         ],
         empty="No limits of their own",
         width=8,
-        height=9,
+        height=7,
     )
 
 

@@ -25,13 +25,13 @@ import yaml
 
 from deploy.demo import history, site
 from tests.dashboards import past as turned
-from tests.e2e.servers import ServerError, _Process
+from tests.e2e.servers import ServerError, Process
 from tests.support.accounting import SlurmdbdWriter
 from tests.support.mariadb import PrivateMariaDB, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = "24.11"  # the first one whose roll-ups know QOS
-END = calendar.timegm((2026, 3, 19, 15, 0, 0))
+END = calendar.timegm((2026, 3, 19, 15, 30, 0))
 STEP = 3600  # seconds between pages
 SCALE = 0.3
 TARGET = 'job="slurmdbd",instance="localhost:19341"'
@@ -49,7 +49,7 @@ class Past:
         self.start = END - round(days * 86_400) // STEP * STEP
         self._exporter = exporter
         self._tsdb = folder / "tsdb"
-        self._server: _Process | None = None
+        self._server: Process | None = None
         self._port = free_port()
 
     @property
@@ -90,9 +90,9 @@ class Past:
         config = self.folder / "prometheus.yml"
         config.write_text("global: {}\n")
         command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self._tsdb}", "--log.level=warn"]
-        command += ["--storage.tsdb.retention.time=100y", f"--query.lookback-delta={self.step + 300}s"]
+        command += ["--storage.tsdb.retention.time=100y", f"--query.lookback-delta={self.step // 2}s"]
         command += [f"--web.listen-address=127.0.0.1:{self._port}"]
-        self._server = _Process(command, self.folder / "prometheus.log")
+        self._server = Process(command, self.folder / "prometheus.log")
         self._server.wait_for(f"{self.url}/-/ready", 60)
 
     def _stop(self) -> None:
@@ -133,7 +133,7 @@ class Past:
         instants = range(self.end, self.start - 1, -self.step)
         of_clusters: list[str] = []
         of_itself: list[tuple[float, str]] = []
-        served = _Process(serving, self.folder / "exporter.log")
+        served = Process(serving, self.folder / "exporter.log")
         try:
             served.wait_for(f"http://127.0.0.1:{port}/-/ready", 60)
             for instant in instants:

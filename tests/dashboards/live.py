@@ -42,7 +42,7 @@ def check(past: Past) -> list[str]:
                 asked += 1
                 error = answers[key]
                 if error == "is empty":
-                    reasons = [i for i, (uid, where, how, _) in enumerate(EMPTY) if _matches((uid, where, how), (one.board, one.where, setting))]
+                    reasons = [i for i, (uid, where, how, _) in enumerate(EMPTY) if matches((uid, where, how), (one.board, one.where, setting))]
                     used.update(reasons[:1])
                     if reasons:
                         continue
@@ -53,7 +53,7 @@ def check(past: Past) -> list[str]:
     return faults
 
 
-def _matches(patterns: tuple[str, ...], texts: tuple[str, ...]) -> bool:
+def matches(patterns: tuple[str, ...], texts: tuple[str, ...]) -> bool:
     return all(re.fullmatch(pattern, text) for pattern, text in zip(patterns, texts))
 
 
