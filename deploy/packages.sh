@@ -17,7 +17,8 @@ build=(g++ cmake ninja-build ccache pkg-config git ca-certificates
   libhowardhinnant-date-dev libre2-dev libssl-dev tzdata)
 demo=("${build[@]}" mariadb-server python3 python3-pymysql prometheus prometheus-alertmanager curl)
 test=("${demo[@]}" libgtest-dev libgmock-dev clang-format clang-tidy shellcheck python3-pytest
-  python3-prometheus-client python3-yaml openssl slurmdbd slurmctld slurmd slurm-client munge)
+  python3-prometheus-client python3-yaml openssl slurmdbd slurmctld slurmd slurm-client munge
+  nodejs npm chromium)
 bench=("${demo[@]}" prometheus-sql-exporter)
 
 list_only=0
@@ -42,6 +43,8 @@ fi
 
 missing=()
 for package in "${wanted[@]}"; do
+  # Packages of newer releases of nodejs bring npm along.
+  [[ $package != npm ]] || ! command -v npm >/dev/null || continue
   [[ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" == "install ok installed" ]] || missing+=("$package")
 done
 ((${#missing[@]})) || exit 0

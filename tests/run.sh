@@ -32,7 +32,7 @@ done
 
 summary=$logs/summary
 ((list)) || : >"$summary"
-shown_tables='rules|alerts|e2e|usage|quota|capacity|audit|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
+shown_tables='rules|alerts|dashboards|drawn|e2e|usage|quota|capacity|audit|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
 waiting=""                                                                                          # process group of the steps that mostly wait
 
 # step NAME WHAT COMMAND...: runs it, shows the end of its log when it fails.
@@ -131,6 +131,17 @@ slurmdbd_storm() {
   SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.storm.slurmdbd_storm "$@"
 }
 
+# Takes what npm installed for the same package-lock.json.
+dashboards() {
+  local folder=tests/dashboards
+  cmp -s "$folder/package-lock.json" "$folder/node_modules/.installed" || {
+    npm ci --prefix "$folder" --legacy-peer-deps --ignore-scripts --no-audit --no-fund &&
+      cp "$folder/package-lock.json" "$folder/node_modules/.installed"
+  } || return 1
+  "$python" -m pytest -q -rs -p no:cacheprovider tests/dashboards &&
+    SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.dashboards "$@"
+}
+
 end_to_end() {
   SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_accounting
 }
@@ -183,6 +194,7 @@ step tsan "poller, snapshot and web under ThreadSanitizer" sanitize_threads
 step integration "against a private MariaDB, with the sanitized exporter" integration
 step storm "random histories of the job ledger on a private MariaDB" "$python" -m tests.storm.ledger_storm
 step kills "the exporter killed at random moments while the database changes" "$python" -m tests.storm.kills --kills 25
+step dashboards "Grafana dashboards: by Grafana's types, on a Prometheus with days of history, and drawn" dashboards
 step demo "install, and deploy/demo.sh --check" installed
 if ((long || list)); then
   step history "many more random histories of the job ledger" \
@@ -192,6 +204,7 @@ if ((long || list)); then
   step zones "the same in other time zones" sreport_judges UTC Asia/Kolkata
   step slurmdbd2 "the same for a quarter of an hour" slurmdbd_storm --long
   step faults2 "the same for two minutes" "$python" -m tests.storm.faults --long
+  step drawn "dashboards drawn wide and narrow, dark and light" dashboards --every-look
   step broken "rules broken one by one, each noticed" "$python" -m tests.rules.broken
   step bench "benchmarks against their alternatives" tests/bench/run.sh
 fi

@@ -13,17 +13,23 @@ Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "dashboards"
 VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)(?::\w+)?\}")
+LEGEND = re.compile(r"\{\{(\w+)\}\}")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One expression of a dashboard. where: the panel's title and refId, or what else asks. instant: at one time only."""
+    """One expression of a dashboard. where: the panel's title and refId, or what else asks. instant: at one time only.
+
+    labels: what the panel shows of its series' labels. beside: the first query of the table whose rows it joins.
+    """
 
     board: str
     where: str
     expression: str
     instant: bool
+    labels: tuple[str, ...] = ()
+    beside: str = ""
 
 
 def load(folder: Path = FOLDER) -> list[Json]:
@@ -40,8 +46,12 @@ def panels(board: Json) -> Iterator[Json]:
 def asks(board: Json) -> Iterator[Ask]:
     """What panels and annotations ask. Variables' own queries: `values`."""
     for panel in panels(board):
-        for target in panel.get("targets", ()):
-            yield Ask(board["uid"], f"{panel['title']} {target['refId']}", target["expr"], target["instant"])
+        targets = panel.get("targets", ())
+        shown = [name for step in panel.get("transformations", ()) for name in step["options"].get("renameByName", {})]
+        for target in targets:
+            labels = [name for name in shown if not name.startswith("Value")] or LEGEND.findall(target["legendFormat"])
+            beside = targets[0]["expr"] if panel["type"] == "table" and target is not targets[0] else ""
+            yield Ask(board["uid"], f"{panel['title']} {target['refId']}", target["expr"], target["instant"], tuple(labels), beside)
     for one in board["annotations"]["list"]:
         if "expr" in one:
             yield Ask(board["uid"], f"annotation {one['name']}", one["expr"], False)

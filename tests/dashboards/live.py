@@ -1,10 +1,10 @@
-"""Asks a real Prometheus every expression of every dashboard: no error, and not empty, unless EMPTY says why it may be."""
+"""Asks a real Prometheus every expression of every dashboard: no error, and not empty, unless EMPTY says why it may be; the labels that
+legends and tables show are there, and the queries of a table have rows in common."""
 
 from __future__ import annotations
 
 import math
 import re
-from typing import Any
 
 from tests.dashboards import boards
 from tests.dashboards.history import Past
@@ -24,30 +24,41 @@ EMPTY = (
     ("slurmdbd-outcomes", "Accounts whose jobs fail most .", "single", "one account in one partition had few jobs that day"),
 )
 
+# Labels that are often empty, which for Prometheus is the same as not there.
+OPTIONAL = {"user", "partition"}
+Answer = tuple[str, set[str]]  # what is wrong with it, or nothing; labels of the series
+
 
 def check(past: Past) -> list[str]:
     """Faults, a line each."""
     faults: list[str] = []
     used: set[int] = set()
-    answers: dict[tuple[str, bool, int], Any] = {}
+    answers: dict[tuple[str, bool, int], Answer] = {}
     asked = 0
     for board in boards.load():
         span = min(boards.span(board), past.end - past.start)
         for setting, values in boards.settings(board, lambda text: label_values(past, text), SINGLE, past.step):
             for one in boards.asks(board):
-                expression = boards.fill(one.expression, values)
-                key = (expression, one.instant, span)
-                if key not in answers:
-                    answers[key] = _answer(past, *key)
+                def answer(text: str) -> Answer:
+                    key = (boards.fill(text, values), one.instant, span)
+                    if key not in answers:
+                        answers[key] = _answer(past, *key)
+                    return answers[key]
+
                 asked += 1
-                error = answers[key]
+                error, labels = answer(one.expression)
                 if error == "is empty":
                     reasons = [i for i, (uid, where, how, _) in enumerate(EMPTY) if matches((uid, where, how), (one.board, one.where, setting))]
                     used.update(reasons[:1])
                     if reasons:
                         continue
+                elif not error and setting.startswith("all"):
+                    if unknown := set(one.labels) - labels - OPTIONAL:
+                        error = f"no series has the label {', '.join(unknown)}"
+                    elif one.beside and (further := labels - answer(one.beside)[1]):
+                        error = f"its rows cannot join those of the first query, which has no label {', '.join(further)}"
                 if error:
-                    faults.append(f"{one.board}: {one.where} ({setting}): {error}: {expression}")
+                    faults.append(f"{one.board}: {one.where} ({setting}): {error}: {boards.fill(one.expression, values)}")
     faults += [f"EMPTY has an entry that nothing needs: {EMPTY[i]}" for i in range(len(EMPTY)) if i not in used]
     print(f"live: {asked} expressions asked, {len(answers)} different ones, {len(faults)} faults")
     return faults
@@ -57,14 +68,14 @@ def matches(patterns: tuple[str, ...], texts: tuple[str, ...]) -> bool:
     return all(re.fullmatch(pattern, text) for pattern, text in zip(patterns, texts))
 
 
-def _answer(past: Past, expression: str, instant: bool, span: int) -> str:
-    """What is wrong with it, or nothing."""
+def _answer(past: Past, expression: str, instant: bool, span: int) -> Answer:
     try:
         series = past.query(expression) if instant else past.over_time(expression, past.end - span)
     except ServerError as error:
-        return str(error)
+        return str(error), set()
     numbers = [value for one in series for _, value in one.get("values", [one.get("value")])]
-    return "" if any(not math.isnan(float(value)) for value in numbers) else "is empty"
+    labels = {label for one in series for label in one["metric"]}
+    return "" if any(not math.isnan(float(value)) for value in numbers) else "is empty", labels
 
 
 def label_values(past: Past, text: str) -> list[str]:

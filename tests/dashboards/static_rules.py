@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 from collections import Counter
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Iterator, Mapping
@@ -160,6 +161,7 @@ def _names(text: str) -> Iterator[str]:
             yield from (f"{name} has no label {label}" for label in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", inside) if label not in known)
 
 
+@cache
 def _recorded() -> set[str]:
     """Names that the shipped rules record."""
     files = (ROOT / "deploy/prometheus/rules").glob("*.yml")

@@ -4,13 +4,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import puppeteer from 'puppeteer-core';
 
 const { prometheus, jobs } = JSON.parse(readFileSync(process.argv[2]));
 const folder = process.argv[3];
 mkdirSync(folder, { recursive: true });
-const here = import.meta.dirname;
+const here = dirname(fileURLToPath(import.meta.url));
 const { resolve: find } = createRequire(import.meta.url);
 // What Grafana serves beside its page.
 const PUBLIC = {

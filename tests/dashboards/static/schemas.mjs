@@ -1,15 +1,18 @@
 // JSON schemas of types.ts: schemasOf(folder) reads them from a folder, where it first puts them, as making them takes seconds.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createFormatter, createParser, createProgram, SchemaGenerator } from 'ts-json-schema-generator';
 
 const TYPES = ['Board', 'Panel', 'Row', 'Query', 'OptionsOfBargauge', 'OptionsOfStat', 'OptionsOfTable', 'OptionsOfText',
   'OptionsOfTimeseries', 'CustomOfTimeseries', 'CustomOfTable'];
 
+const here = dirname(fileURLToPath(import.meta.url));
+
 function make() {
   const config = {
-    path: join(import.meta.dirname, 'types.ts'),
-    tsconfig: join(import.meta.dirname, 'tsconfig.json'),
+    path: join(here, 'types.ts'),
+    tsconfig: join(here, 'tsconfig.json'),
     expose: 'none',
     topRef: true,
     additionalProperties: false,
