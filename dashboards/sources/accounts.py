@@ -5,7 +5,6 @@ from __future__ import annotations
 from dashboards.sources import common
 from dashboards.sources.grafana import (
     BLUE,
-    GREEN,
     GREY,
     ORANGE,
     RED,
@@ -16,17 +15,15 @@ from dashboards.sources.grafana import (
     choice,
     colored_text,
     fixed,
-    labels_of,
     link,
-    override,
     query,
-    row,
     stat,
     steps,
     table,
     timeseries,
+    words,
 )
-from dashboards.sources.metrics import Scope, hours, highest, lowest, total
+from dashboards.sources.metrics import Scope, hours, highest, total
 
 S = Scope("cluster", "account", "tres")
 LIMIT = S.gauge("slurmdbd_quota_limit_tres_seconds")
@@ -38,12 +35,18 @@ ELAPSED = f"(time() - {START}) / ({STOP} - {START})"
 # All of an account's branch: usage of users is told by the account they belong to.
 BRANCH = 'slurmdbd_account_info{cluster=~"$cluster",path=~"(.*/)?($account)(/.*)?"}'
 OF_BRANCH = f"on (cluster, account) group_left () max by (cluster, account) ({BRANCH})"
+USED_UP = words(v0=("used up", RED))
 SHARE = steps((0.8, ORANGE), (0.95, RED))
 
 
 def quota(recorded: str) -> str:
     """A result of the shipped recording rules."""
     return f'quota:{recorded}{{cluster=~"$cluster",account=~"$account",tres=~"$tres",qos=""}}'
+
+
+def runs_out(used: str, limit: str) -> str:
+    """When, in milliseconds as Grafana wants them, and 0 where nothing is left."""
+    return f"1000 * (time() + {quota('slurmdbd_quota_exhaustion_seconds:forecast')}) or 0 * ({used} >= {limit} > 0)"
 
 
 def own(expression: str) -> str:
@@ -56,14 +59,14 @@ def quotas() -> Json:
         "Quotas",
         "GrpTRESMins of accounts and users, in hours of the chosen resource. Committed: what running jobs add if they use their whole time "
         "limits. At this pace: used by the end of the period if it goes on as since its start; beyond 100 % the quota runs out before. "
-        "Runs out: the forecast of the shipped rules; empty if the quota lasts. Red: talk to the account's coordinator, or raise the quota.",
+        "Runs out: the forecast of the shipped rules, if it does within the period. Red: talk to the account's coordinator, or raise the quota.",
         [
             query(f"{USED} / ({LIMIT} > 0)", table=True),
             query(f"{hours(USED)}", table=True),
             query(f"{hours(LIMIT)}", table=True),
             query(f"{hours(COMMITTED)}", table=True),
             query(f"{USED} / ({LIMIT} > 0) / on (cluster) group_left () ({ELAPSED} > 0)", table=True),
-            query(f"1000 * (time() + {quota('slurmdbd_quota_exhaustion_seconds:forecast')})", table=True),
+            query(runs_out(USED, LIMIT), table=True),
         ],
         [
             Column("cluster", "Cluster"),
@@ -81,7 +84,7 @@ def quotas() -> Json:
                 thresholds=steps((1, ORANGE), (1.5, RED), base="text"),
                 custom__cellOptions=colored_text(),
             ),
-            Column("F", "Runs out", "dateTimeFromNow"),
+            Column("F", "Runs out", "dateTimeFromNow", mappings=USED_UP, custom__cellOptions=colored_text()),
         ],
         sort="Used",
         empty="No quota (GrpTRESMins) of this resource is set",
@@ -95,7 +98,7 @@ def at_a_glance() -> list[Json]:
     no_quota = "no quota"
     return [
         stat(
-            "Used of quota, at most",
+            "Most used quota",
             "Of the chosen accounts the one that has used most of its quota. From 80 % on plan; at 100 % Slurm holds new jobs.",
             query(f"max({worst})", instant=True),
             "percentunit",
@@ -124,24 +127,25 @@ def at_a_glance() -> list[Json]:
         stat(
             "Runs out",
             "The earliest date of the shipped rules' forecast: hour, day and week at their present pace. Nothing: the quotas last.",
-            query(f"1000 * (time() + min({quota('slurmdbd_quota_exhaustion_seconds:forecast')}))", instant=True),
+            query(f"min({runs_out(own(USED), own(LIMIT))})", instant=True),
             "dateTimeFromNow",
+            mappings=USED_UP,
             empty="lasts",
         ),
         stat(
-            "Hours left",
-            "Of the chosen accounts together, in hours of the chosen resource; without what running jobs are committed to.",
-            query(hours(f"(sum(clamp_min({own(LIMIT)} - {own(USED)}, 0)))"), instant=True),
+            "Fewest hours left",
+            "Of the chosen accounts the one with the least left of its quota, in hours of the chosen resource.",
+            query(hours(f"min(clamp_min({own(LIMIT)} - {own(USED)}, 0))"), instant=True),
             "short",
             decimals=1,
             empty=no_quota,
         ),
         stat(
-            "Hours committed",
-            "What running jobs of the chosen accounts add if they use their whole time limits.",
-            query(hours(f"sum({own(COMMITTED)})"), instant=True),
-            "short",
-            decimals=1,
+            "Quotas above 80 %",
+            "How many of the chosen accounts' quotas; the table below begins with them.",
+            query(f"sum({worst} > bool 0.8)", instant=True),
+            "none",
+            thresholds=steps((1, ORANGE)),
             empty=no_quota,
         ),
     ]
@@ -157,7 +161,7 @@ def usage() -> list[Json]:
         table(
             "Usage by account",
             "Official usage as sreport has it, with what came since the last roll-up, of an account and all below it: do not add rows up. "
-            "Share: of the whole cluster. Choose an account to see it alone.",
+            "Share: of the whole cluster. Running and waiting: the account's own jobs. Choose an account to see it alone.",
             [
                 query(hours(used), table=True),
                 query(f"{used} / on (cluster) group_left () ({root} > 0)", table=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.sources import common
-from dashboards.sources.grafana import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Column, Json, board, choice, fixed, override, query, stat, steps, table, timeseries
+from dashboards.sources.grafana import BLUE, GREEN, ORANGE, PURPLE, RED, Column, Json, board, choice, fixed, override, query, stat, steps, table, timeseries
 from dashboards.sources.metrics import Scope, total
 
 S = Scope("cluster")

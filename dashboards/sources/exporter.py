@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.sources import common
-from dashboards.sources.grafana import BLUE, GREEN, ORANGE, RED, Column, Json, board, colored_text, labels_of, query, stat, steps, table, timeseries, words
+from dashboards.sources.grafana import GREEN, ORANGE, RED, Column, Json, board, colored_text, labels_of, query, stat, steps, table, timeseries, words
 
 
 

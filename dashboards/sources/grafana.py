@@ -253,7 +253,7 @@ def table(
     if sort:
         transformations.append({"id": "sortBy", "options": {"fields": {}, "sort": [{"field": sort, "desc": descending}]}})
     options = {"showHeader": True, "cellHeight": "sm", "frameIndex": 0}
-    defaults = {"noValue": empty, "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}}
+    defaults = {"noValue": empty, "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "minWidth": 70}}
     defaults |= {"thresholds": steps(base="text"), "color": {"mode": "thresholds"}}
     for column in columns:
         if len(asks) > 1 and column.source.startswith("Value"):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dashboards.sources import common
-from dashboards.sources.grafana import GREEN, ORANGE, RED, Column, Json, bargauge, board, colored_text, query, stat, steps, table, timeseries
-from dashboards.sources.metrics import Scope, documented, hours, lowest, total
+from dashboards.sources.grafana import ORANGE, RED, Column, Json, bargauge, board, query, stat, steps, table, timeseries
+from dashboards.sources.metrics import Scope, hours, lowest, total
 
 S = Scope("cluster", "partition", "account")
 P = Scope("cluster", "partition")
@@ -52,61 +52,66 @@ def glance() -> list[Json]:
     ]
 
 
-def distribution(metric: str, title: str, description: str, unit: str) -> Json:
-    """Median and 90th percentile of a histogram by partition."""
-    buckets = f'sum by (partition, le) (max by (cluster, partition, qos, le) (rate({metric}_bucket{{cluster=~"$cluster",partition=~"$partition"}}[$__rate_interval])))'
-    asks = [query(f"histogram_quantile({q}, {buckets})", f"{{{{partition}}}} {name}") for q, name in ((0.5, "half"), (0.9, "90 %"))]
-    return timeseries(title, description, asks, unit, empty="No job in this time", width=8)
+def quantile(share: float, metric: str, by: str, window: str, function: str) -> str:
+    """Of a histogram: `share` of the jobs have no more than this."""
+    own = f'{metric}_bucket{{cluster=~"$cluster",partition=~"$partition"}}[{window}]'
+    return f"histogram_quantile({share}, sum by ({by}, le) (max by (cluster, partition, qos, le) ({function}({own}))))"
 
 
-def distributions() -> list[list[Json]]:
-    if not documented("slurmdbd_job_wait_seconds"):
-        return []
+def distribution(metric: str, share: float, title: str, description: str, unit: str) -> Json:
+    lines = query(quantile(share, metric, "partition", "$__rate_interval", "rate"), "{{partition}}")
+    return timeseries(title, description, lines, unit, empty="No job in this time", width=8)
+
+
+def distributions() -> list[Json]:
     return [
-        [
-            distribution(
-                "slurmdbd_job_wait_seconds",
-                "Wait before start",
-                "Half of the jobs that started waited no longer than this, and 90 % no longer than that, by partition.",
-                "s",
-            ),
-            distribution("slurmdbd_job_run_seconds", "Run time", "Half and 90 % of the jobs that ended ran no longer than this.", "s"),
-            distribution(
-                "slurmdbd_job_timelimit_used_ratio",
-                "Time limit used",
-                "Low: users ask for much more time than they need, and backfill cannot plan. At 100 % jobs are cut off.",
-                "percentunit",
-            ),
-        ]
+        distribution(
+            "slurmdbd_job_wait_seconds",
+            0.9,
+            "Wait of nine in ten",
+            "Nine in ten jobs that started had waited no longer than this, from when they were eligible. More than users bear: look at the "
+            "partition's size, its limits and priorities.",
+            "s",
+        ),
+        distribution(
+            "slurmdbd_job_run_seconds",
+            0.5,
+            "Run time of half",
+            "Half of the jobs that ended had run no longer than this. Minutes only: suggest arrays or packing.",
+            "s",
+        ),
+        distribution(
+            "slurmdbd_job_timelimit_used_ratio",
+            0.5,
+            "Time limit used by half",
+            "Half of the jobs used no more of their time limit. Low: users ask for far more time than they need, and backfill cannot plan.",
+            "percentunit",
+        ),
     ]
 
 
-def lost() -> list[list[Json]]:
-    if not documented("slurmdbd_jobs_ended_tres_seconds_total"):
-        return []
+def lost() -> list[Json]:
     core_hours = S.rate("slurmdbd_jobs_ended_tres_seconds_total", tres="cpu", state=common.FAILED)
     by_account = S.increase("slurmdbd_jobs_ended_tres_seconds_total", "$__range", tres="cpu", state=common.FAILED)
     return [
-        [
-            timeseries(
-                "Core-hours of jobs that failed",
-                "What failed jobs had used when they ended, per hour, by final state.",
-                query(total("state", core_hours), "{{state}}"),
-                "short",
-                stacked=True,
-                overrides=common.state_colors(),
-                empty="None in this time",
-            ),
-            bargauge(
-                "Where failures cost most",
-                "Core-hours of failed jobs in the time range by account: the accounts to talk to first.",
-                query(f"topk(10, {hours(total('account', by_account))} > 0)", "{{account}}", instant=True),
-                "short",
-                decimals=1,
-                empty="None in this time",
-                width=12,
-            ),
-        ]
+        timeseries(
+            "Core-hours of jobs that failed",
+            "What failed jobs had used when they ended, per hour, by final state. High timeouts: longer limits or checkpoints are needed.",
+            query(total("state", core_hours), "{{state}}"),
+            "short",
+            stacked=True,
+            overrides=common.state_colors(),
+            empty="None in this time",
+        ),
+        bargauge(
+            "Where failures cost most",
+            "Core-hours of failed jobs in the time range by account: the accounts to talk to first.",
+            query(f"topk(10, {hours(total('account', by_account))} > 0)", "{{account}}", instant=True),
+            "short",
+            decimals=1,
+            empty="None in this time",
+            width=12,
+        ),
     ]
 
 
@@ -125,7 +130,8 @@ def dashboard() -> Json:
             [
                 table(
                     "By partition",
-                    "Now, and how the jobs of the time range ended. Cores wanted: what waiting jobs ask for. Click a column to sort by it.",
+                    "Now, and how the jobs of the time range waited and ended. Longest wait: of those that wait now. Waited: nine in ten jobs that started "
+                    "no longer than this. Cores wanted: what waiting jobs ask for. Click a column to sort by it.",
                     [
                         query(jobs["pending"], table=True),
                         query(f"time() - {oldest}", table=True),
@@ -133,12 +139,14 @@ def dashboard() -> Json:
                         query(jobs["running"], table=True),
                         query(ended("cluster, partition"), table=True),
                         query(failed_share("cluster, partition"), table=True),
+                        query(quantile(0.9, "slurmdbd_job_wait_seconds", "cluster, partition", "$__range", "increase"), table=True),
                     ],
                     [
                         Column("cluster", "Cluster"),
                         Column("partition", "Partition"),
                         Column("A", "Waiting", "short"),
                         Column("B", "Longest wait", "s", decimals=1),
+                        Column("G", "Waited, 9 in 10", "s", decimals=1),
                         Column("C", "Cores wanted", "short"),
                         Column("D", "Running", "short"),
                         Column("E", "Ended", "short", decimals=0),
@@ -165,8 +173,8 @@ def dashboard() -> Json:
                     overrides=common.state_colors(),
                 ),
             ],
-            *distributions(),
-            *lost(),
+            distributions(),
+            lost(),
             [
                 bargauge(
                     "How jobs ended",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dashboards.sources import common
-from dashboards.sources.grafana import BLUE, GREEN, ORANGE, RED, Column, Json, board, colored_text, link, query, stat, steps, table, timeseries
-from dashboards.sources.metrics import Scope, hours, lowest, total
+from dashboards.sources.grafana import BLUE, ORANGE, RED, Column, Json, board, colored_text, query, stat, steps, table, timeseries
+from dashboards.sources.metrics import Scope, hours, total
 
 S = Scope("cluster", "account", "user")
 A = Scope("cluster", "account")
@@ -34,14 +34,14 @@ def now() -> list[Json]:
         stat("Cores held", "By running jobs.", query(held("cpu")), "short"),
         stat("GPUs held", "By running jobs.", query(held("gres/gpu")), "short"),
         stat(
-            "Core-hours this month",
+            "Core-hours, month",
             "Official usage with what came since the last roll-up, in all of the chosen accounts.",
             query(f"{hours('sum(' + used('cpu', 'month') + ')')} or vector(0)", instant=True),
             "short",
             decimals=1,
         ),
         stat(
-            "GPU-hours this month",
+            "GPU-hours, month",
             "Official usage with what came since the last roll-up, in all of the chosen accounts.",
             query(f"{hours('sum(' + used('gres/gpu', 'month') + ')')} or vector(0)", instant=True),
             "short",

@@ -94,7 +94,7 @@ async function picture(job) {
     if (state === 'error' || message) faults.push(`panel "${title}": ${message}`);
     if (noData) faults.push(`panel "${title}" says No data`);
   }
-  const height = await page.evaluate(() => document.getElementById('root').firstElementChild?.offsetHeight ?? 100);
+  const height = await page.evaluate(() => document.getElementById('board')?.offsetHeight ?? 100);
   await page.setViewport({ width: job.width, height });
   await new Promise((resolve) => setTimeout(resolve, 200));
   await page.screenshot({ path: join(folder, `${job.name}.png`) });

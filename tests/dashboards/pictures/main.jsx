@@ -119,7 +119,7 @@ function Board() {
   const bottom = Math.max(...setup.board.panels.map(({ gridPos }) => gridPos.y + gridPos.h));
   const chosen = setup.board.templating.list.filter((one) => one.type !== 'datasource').map((one) => `${one.label}: ${setup.shown[one.name]}`);
   return (
-    <div style={{ width: setup.width, background: theme.colors.background.canvas, color: theme.colors.text.primary }}>
+    <div id="board" style={{ width: setup.width, background: theme.colors.background.canvas, color: theme.colors.text.primary }}>
       <div style={{ padding: '10px 12px 6px', display: 'flex', gap: 24, alignItems: 'baseline' }}>
         <span style={{ fontSize: 18, fontWeight: 500 }}>{setup.board.title}</span>
         {chosen.map((text) => <span key={text} style={{ color: theme.colors.text.secondary }}>{text}</span>)}

@@ -21,7 +21,7 @@ const STANDARD = [
 const CUSTOM = {
   timeseries: ['drawStyle', 'lineWidth', 'fillOpacity', 'gradientMode', 'lineInterpolation', 'lineStyle', 'showPoints', 'spanNulls',
     'stacking', 'axisSoftMin', 'thresholdsStyle', 'hideFrom'],
-  table: ['align', 'cellOptions', 'inspect', 'width', 'hidden', 'filterable'],
+  table: ['align', 'cellOptions', 'inspect', 'width', 'minWidth', 'hidden', 'filterable'],
 };
 
 export function registryFor(type) {
