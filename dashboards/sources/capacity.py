@@ -150,5 +150,5 @@ def dashboard() -> Json:
         common.variables(choice("tres", "Resource", cpu="Cores", gres__gpu="GPUs", mem="Memory", node="Nodes", billing="Billing")),
         [glance(), [by_resource()], over_time(), nodes()],
         annotations=common.annotations(),
-        since="now-7d",
+        since="now-30d",
     )

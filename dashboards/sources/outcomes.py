@@ -106,7 +106,7 @@ def lost() -> list[Json]:
         bargauge(
             "Where failures cost most",
             "Core-hours of failed jobs in the time range by account: the accounts to talk to first.",
-            query(f"topk(10, {hours(total('account', by_account))} > 0)", "{{account}}", instant=True),
+            query(f"topk(8, {hours(total('account', by_account))} > 0)", "{{account}}", instant=True),
             "short",
             decimals=1,
             empty="None in this time",

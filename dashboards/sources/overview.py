@@ -194,7 +194,7 @@ def dashboard() -> Json:
                     query(firing, table=True),
                     [
                         Column("severity", "Severity", custom__width=90, mappings=common.SEVERITIES, custom__cellOptions=colored_text()),
-                        Column("alertname", "Alert", custom__width=270),
+                        Column("alertname", "Alert", custom__width=240),
                         Column("cluster", "Cluster"),
                         Column("account", "Account", links=common.to_account()),
                         Column("tres", "Resource"),

@@ -92,7 +92,7 @@ def accounts() -> Json:
     mine = total("cluster, account", used("cpu", "month"))
     return table(
         "In which accounts",
-        "The user's jobs and use in each account. Share: of all that the account has used this month. Failed: of all jobs of the account that "
+        "The user's jobs and this month's core-hours in each account. Share: of all that the account has used this month. Failed: of all jobs of the account that "
         "ended in the time range, whoever's (there is no count of failures by user: sacct --user has it).",
         [
             query(total("cluster, account", S.gauge("slurmdbd_user_jobs", state="running")), table=True),
@@ -106,18 +106,18 @@ def accounts() -> Json:
             Column("account", "Account", links=common.to_account()),
             Column("A", "Running", "short"),
             Column("B", "Waiting", "short"),
-            Column("C", "Core-hours, month", "short", decimals=1),
+            Column("C", "Core-hours", "short", decimals=1),
             Column("D", "Share", "percentunit", gauge=True, decimals=0, thresholds=steps(base=BLUE)),
             Column(
                 "E",
-                "Account's jobs failed",
+                "Failed",
                 "percentunit",
                 decimals=0,
                 thresholds=steps((0.25, ORANGE), (0.5, RED), base="text"),
                 custom__cellOptions=colored_text(),
             ),
         ],
-        sort="Core-hours, month",
+        sort="Core-hours",
         empty="No jobs and no use",
         width=16,
         height=7,
@@ -162,7 +162,6 @@ def waits() -> list[Json]:
             stacked=True,
             overrides=common.state_colors(),
             width=16,
-            legend="right",
         ),
     ]
 

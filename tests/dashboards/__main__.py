@@ -14,8 +14,7 @@ import shutil
 import signal
 import sys
 
-from tests.dashboards import live, pictures
-from tests.dashboards.boards import ROOT
+from tests.dashboards import boards, live, pictures, planted
 from tests.dashboards.history import Past
 from tests.e2e.servers import exporter_binary
 
@@ -28,14 +27,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--days", type=float, default=3, help="of history, a page an hour")
     parser.add_argument("--keep", action="store_true", help="take the history in build/dashboards if there is one")
     parser.add_argument("--every-look", action="store_true", help="draw wide and narrow, dark and light")
-    parser.add_argument("--only", default="", help="draw dashboards whose uid contains this")
+    parser.add_argument("--only", default="", help="just dashboards whose uid contains this")
     parser.add_argument("--serve", action="store_true", help="only serve the history")
     options = parser.parse_args(arguments)
     exporter = exporter_binary()
     if exporter is None:
         print("set SLURMDBD_EXPORTER to a built slurmdbd_exporter", file=sys.stderr)
         return 2
-    folder = ROOT / "build/dashboards"
+    folder = boards.ROOT / "build/dashboards"
     if not options.keep:
         shutil.rmtree(folder / "history", ignore_errors=True)
     with Past(folder / "history", exporter, options.days) as past:
@@ -43,8 +42,10 @@ def main(arguments: list[str]) -> int:
             print(f"{past.url} until Ctrl-C; the history ends at {past.end} (2026-03-19 15:30 UTC)", flush=True)
             signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
             signal.pause()
-        faults = live.check(past)
-        faults += pictures.draw(past, folder / "pictures", EVERY_LOOK if options.every_look else LOOKS, options.only)
+        dashboards = [board for board in boards.load() if options.only in board["uid"]]
+        faults = live.check(past, dashboards)
+        faults += pictures.draw(past, dashboards, folder / "pictures", EVERY_LOOK if options.every_look else LOOKS)
+        faults += planted.missed(past, folder / "planted")
     for fault in faults:
         print(fault)
     return bool(faults)

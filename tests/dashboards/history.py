@@ -18,8 +18,9 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
+from collections import defaultdict
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Callable
 
 import yaml
 
@@ -36,8 +37,8 @@ STEP = 3600  # seconds between pages
 SCALE = 0.3
 TARGET = 'job="slurmdbd",instance="localhost:19341"'
 SELF = re.compile(r"(slurmdbd_exporter_|slurmdbd_scrape_|slurmdbd_up|process_)")  # about the exporter, not about a cluster
-OF_A_CLUSTER = re.compile(r"slurmdbd_exporter_cluster_success")
 UNUSED = re.compile(r"slurmdbd_(wckey_usage|user_usage_rolled_up|qos_usage_rolled_up)_")  # many series that no dashboard asks for
+Samples = dict[int, list[str]]  # by time: lines of OpenMetrics, one or more in a string
 SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)")
 
 
@@ -100,12 +101,12 @@ class Past:
             self._server.stop()
             self._server = None
 
-    def _import(self, lines: list[str]) -> None:
-        """Samples with timestamps as blocks. Prometheus must not run."""
+    def _import(self, samples: Samples) -> None:
+        """Samples as blocks. Prometheus must not run."""
         page = self.folder / "samples.om"
-        lines.sort(key=lambda line: line[line.rindex(" ") :])  # by time, all of which have as many digits
         with page.open("w") as file:
-            file.writelines(lines)
+            for instant in sorted(samples):
+                file.writelines(samples[instant])
             file.write("# EOF\n")
         command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=2400h", page, self._tsdb]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -123,7 +124,7 @@ class Past:
         self._evaluate_rules()
         print(f"history: made in {time.monotonic() - began:.0f} s", flush=True)
 
-    def _pages(self, server: PrivateMariaDB) -> list[str]:
+    def _pages(self, server: PrivateMariaDB) -> Samples:
         sessions = [SlurmdbdWriter(server.connect(), RELEASE, one.name, lambda: self.end) for one in site.CLUSTERS]
         for session in sessions:
             turned.prepare(session)
@@ -131,7 +132,7 @@ class Past:
         port = free_port()
         serving = [*command, f"--web.listen-address=127.0.0.1:{port}", "--poll.interval=2s", "--counter.epoch=2026-03-01"]
         instants = range(self.end, self.start - 1, -self.step)
-        of_clusters: list[str] = []
+        samples: Samples = defaultdict(list)
         of_itself: list[tuple[float, str]] = []
         served = Process(serving, self.folder / "exporter.log")
         try:
@@ -142,15 +143,15 @@ class Past:
                 once = subprocess.run([*command, "--once", f"--as-of={instant}"], capture_output=True, text=True)
                 if once.returncode:
                     raise ServerError(f"--once --as-of={instant}: {once.stderr[-2000:]}")
-                of_clusters += _stamped(once.stdout, instant, wants=lambda name: not SELF.match(name) or bool(OF_A_CLUSTER.match(name)))
+                samples[instant].append(_stamped(once.stdout, instant, wants=lambda name: not _of_itself(name)))
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
                     of_itself.append((time.time(), answer.read().decode()))
         finally:
             served.stop()
         for instant, (scraped, page) in zip(reversed(instants), of_itself):
-            of_clusters += _stamped(page, instant, lambda name: bool(SELF.match(name)) and not OF_A_CLUSTER.match(name), instant - scraped)
-            of_clusters.append(f"up{{{TARGET}}} 1 {instant}\n")
-        return of_clusters
+            samples[instant].append(_stamped(page, instant, _of_itself, instant - scraped))
+            samples[instant].append(f"up{{{TARGET}}} 1 {instant}\n")
+        return samples
 
     def _command(self, server: PrivateMariaDB) -> list[str]:
         password = self.folder / "password"
@@ -168,13 +169,15 @@ class Past:
             results = {rule["record"] for rule in rules if "record" in rule}
             ready = [rule for rule in rules if not any(name in rule["expr"] for name in results - {rule.get("record")})]
             self._start()
-            samples = [line for rule in ready for line in self._evaluate(rule)]
+            samples: Samples = defaultdict(list)
+            for rule in ready:
+                self._evaluate(rule, samples)
             self._stop()
             if samples:
                 self._import(samples)
             rules = [rule for rule in rules if rule not in ready]
 
-    def _evaluate(self, rule: dict[str, Any]) -> Iterable[str]:
+    def _evaluate(self, rule: dict[str, Any], samples: Samples) -> None:
         for series in self.over_time(rule["expr"]):
             labels = {name: text for name, text in series["metric"].items() if name != "__name__"} | rule.get("labels", {})
             name, constant = rule.get("record"), None
@@ -183,10 +186,14 @@ class Past:
                 labels |= {"alertname": rule["alert"], "alertstate": "firing"}
             text = ",".join(f"{label}={json.dumps(value, ensure_ascii=False)}" for label, value in sorted(labels.items()))
             for instant, value in series["values"]:
-                yield f"{name}{{{text}}} {constant or value} {int(instant)}\n"
+                samples[int(instant)].append(f"{name}{{{text}}} {constant or value} {int(instant)}\n")
 
 
-def _stamped(page: str, instant: int, wants: Any, shift: float = 0.0) -> list[str]:
+def _of_itself(name: str) -> bool:
+    return bool(SELF.match(name)) and name != "slurmdbd_exporter_cluster_success"
+
+
+def _stamped(page: str, instant: int, wants: Callable[[str], bool], shift: float = 0.0) -> str:
     """A page's samples with the target's labels and a timestamp; times in values are moved by `shift` seconds."""
     lines = []
     for line in page.splitlines():
@@ -198,4 +205,4 @@ def _stamped(page: str, instant: int, wants: Any, shift: float = 0.0) -> list[st
         if shift and name.endswith(("_timestamp_seconds", "_start_time_seconds")) and float(value) > 0:
             value = repr(float(value) + shift)
         lines.append(f"{name}{{{labels + ',' if labels else ''}{TARGET}}} {value} {instant}\n")
-    return lines
+    return "".join(lines)

@@ -19,10 +19,9 @@ EMPTY = (
     ("slurmdbd-audit", "Correct.* A", ".*", "nothing is corrected in the demo, and the counter begins with the first correction"),
     ("slurmdbd-.*", "annotation Roll-ups late", ".*", "the demo's roll-ups are on time"),
     ("slurmdbd-users", "The user's own limits A", "single.*", "most users have no limits of their own"),
-    ("slurmdbd-accounts", "(Used|Runs out|Hours|Quotas).*", ".* billing.*", "the demo has no quotas of billing"),
+    ("slurmdbd-accounts", "(Most used|Used|Runs out|Fewest|Quotas).*", ".* billing.*", "the demo has no quotas of billing"),
     ("slurmdbd-accounts", "(Usage|Top users).*", ".* last_(quarter|year)", "the demo's history is shorter"),
-    ("slurmdbd-accounts", "Top users A", "single gres/gpu day", "on a quiet day nobody of the account uses GPUs"),
-    ("slurmdbd-outcomes", "Accounts whose jobs fail most .", "single", "one account in one partition had few jobs that day"),
+    ("slurmdbd-outcomes", "(By partition C|Where failures cost most .|Accounts whose jobs fail most .)", "single", "one account's day in one partition"),
 )
 
 # Labels that are often empty, which for Prometheus is the same as not there.
@@ -30,15 +29,20 @@ OPTIONAL = {"user", "partition"}
 Answer = tuple[str, set[str]]  # what is wrong with it, or nothing; labels of the series
 
 
-def check(past: Past) -> list[str]:
+def check(past: Past, dashboards: list[boards.Json]) -> list[str]:
     """Faults, a line each."""
     faults: list[str] = []
     used: set[int] = set()
     answers: dict[tuple[str, bool, int], Answer] = {}
     asked = 0
-    for board in boards.load():
+    for board in dashboards:
         span = min(boards.span(board), past.end - past.start)
-        for setting, values in boards.settings(board, lambda text: label_values(past, text), SINGLE, past.step):
+        try:
+            settings = list(boards.settings(board, lambda text: label_values(past, text), SINGLE, past.step))
+        except ValueError as error:
+            faults.append(str(error))
+            continue
+        for setting, values in settings:
             for one in boards.asks(board):
                 def answer(text: str) -> Answer:
                     key = (boards.fill(text, values), one.instant, span)
@@ -60,7 +64,8 @@ def check(past: Past) -> list[str]:
                         error = f"its rows cannot join those of the first query, which has no label {', '.join(further)}"
                 if error:
                     faults.append(f"{one.board}: {one.where} ({setting}): {error}: {boards.fill(one.expression, values)}")
-    faults += [f"EMPTY has an entry that nothing needs: {EMPTY[i]}" for i in range(len(EMPTY)) if i not in used]
+    missed = len(boards.load()) > len(dashboards)
+    faults += [] if missed else [f"EMPTY has an entry that nothing needs: {EMPTY[i]}" for i in range(len(EMPTY)) if i not in used]
     print(f"live: {asked} expressions asked, {len(answers)} different ones, {len(faults)} faults")
     return faults
 

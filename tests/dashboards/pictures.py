@@ -17,12 +17,12 @@ from tests.e2e.servers import ServerError
 
 SCRIPT = Path(__file__).parent / "pictures/draw.mjs"
 # What is chosen on the pictures, where it is not All.
-CHOSEN: dict[str, dict[str, str]] = {"slurmdbd-users": {"user": "weber"}}
+CHOSEN: dict[str, dict[str, str]] = {"slurmdbd-users": {"user": "chen"}}
 
 
-def draw(past: Past, folder: Path, looks: list[tuple[int, str]], only: str = "") -> list[str]:
+def draw(past: Past, dashboards: list[boards.Json], folder: Path, looks: list[tuple[int, str]]) -> list[str]:
     """Faults, a line each; a PNG for each dashboard and look (width in pixels, dark or light)."""
-    jobs = [_job(past, board, width, theme) for board in boards.load() if only in board["uid"] for width, theme in looks]
+    jobs = [_job(past, board, width, theme) for board in dashboards for width, theme in looks]
     folder.mkdir(parents=True, exist_ok=True)
     order = folder / "jobs.json"
     order.write_text(json.dumps({"prometheus": past.url, "jobs": jobs}))
