@@ -20,7 +20,7 @@ from dashboards.sources.metrics import documented, labels_of
 from tests.dashboards.boards import ROOT, VARIABLE, Json, asks, fill, panels
 
 HERE = Path(__file__).parent
-SCHEMAS = ROOT / "build/dashboards/schemas"
+MADE = ROOT / "build/dashboards/types"
 BUILTIN = {"__rate_interval": "5m", "__interval": "1m", "__range": "1d", "__url_time_range": "", "__data": "", "__field": ""}
 WITH_DATA = ("stat", "timeseries", "bargauge", "table")
 MATCHERS = re.compile(r"([a-zA-Z_:][\w:]*)\{([^{}]*)\}")
@@ -194,7 +194,7 @@ def _types(boards: Mapping[str, Json], scratch: Path) -> dict[str, list[str]]:
     for name, board in boards.items():
         files.append(scratch / name)
         files[-1].write_text(json.dumps(board))
-    done = subprocess.run(["node", HERE / "static/check.mjs", SCHEMAS, *files], capture_output=True, text=True)
+    done = subprocess.run(["node", HERE / "static/check.mjs", MADE, *files], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"check.mjs: {done.stderr[-3000:]}")
     return json.loads(done.stdout)

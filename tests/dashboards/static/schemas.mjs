@@ -1,4 +1,5 @@
 // JSON schemas of types.ts: schemasOf(folder) reads them from a folder, where it first puts them, as making them takes seconds.
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +28,8 @@ function make() {
 }
 
 export function schemasOf(folder) {
-  const file = join(folder, 'schemas.json');
+  const from = ['types.ts', '../package-lock.json'].map((name) => readFileSync(join(here, name)));
+  const file = join(folder, `schemas-${createHash('sha256').update(Buffer.concat(from)).digest('hex').slice(0, 16)}.json`);
   if (!existsSync(file)) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(file, JSON.stringify(make()));
