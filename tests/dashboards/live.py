@@ -19,7 +19,8 @@ EMPTY = (
     ("slurmdbd-audit", "Correct.* A", ".*", "nothing is corrected in the demo, and the counter begins with the first correction"),
     ("slurmdbd-.*", "annotation Roll-ups late", ".*", "the demo's roll-ups are on time"),
     ("slurmdbd-users", "The user's own limits A", "single.*", "most users have no limits of their own"),
-    ("slurmdbd-accounts", "(Most used|Used|Runs out|Fewest|Quotas).*", ".* billing.*", "the demo has no quotas of billing"),
+    ("slurmdbd-accounts", "Runs out A|Quotas F", ".*", "quotas that last, as some do"),
+    ("slurmdbd-accounts", "(Most used|Used|Fewest|Quotas).*", ".* billing.*", "the demo has no quotas of billing"),
     ("slurmdbd-accounts", "(Usage|Top users).*", ".* last_(quarter|year)", "the demo's history is shorter"),
     ("slurmdbd-outcomes", "(By partition C|Where failures cost most .|Accounts whose jobs fail most .)", "single", "one account's day in one partition"),
 )
@@ -31,7 +32,7 @@ Answer = tuple[str, set[str]]  # what is wrong with it, or nothing; labels of th
 
 def check(past: Past, dashboards: list[boards.Json]) -> list[str]:
     """Faults, a line each."""
-    faults: list[str] = []
+    faults: dict[str, str] = {}  # without and with where it is seen first
     used: set[int] = set()
     answers: dict[tuple[str, bool, int], Answer] = {}
     asked = 0
@@ -40,7 +41,7 @@ def check(past: Past, dashboards: list[boards.Json]) -> list[str]:
         try:
             settings = list(boards.settings(board, lambda text: label_values(past, text), SINGLE, past.step))
         except ValueError as error:
-            faults.append(str(error))
+            faults[str(error)] = str(error)
             continue
         for setting, values in settings:
             for one in boards.asks(board):
@@ -63,11 +64,12 @@ def check(past: Past, dashboards: list[boards.Json]) -> list[str]:
                     elif one.beside and (further := labels - answer(one.beside)[1]):
                         error = f"its rows cannot join those of the first query, which has no label {', '.join(further)}"
                 if error:
-                    faults.append(f"{one.board}: {one.where} ({setting}): {error}: {boards.fill(one.expression, values)}")
+                    fault = f"{one.board}: {one.where}: {error}"
+                    faults.setdefault(fault, f"{fault} with {setting}: {boards.fill(one.expression, values)}")
     missed = len(boards.load()) > len(dashboards)
-    faults += [] if missed else [f"EMPTY has an entry that nothing needs: {EMPTY[i]}" for i in range(len(EMPTY)) if i not in used]
+    faults |= {} if missed else {f"{EMPTY[i]}": f"EMPTY has an entry that nothing needs: {EMPTY[i]}" for i in range(len(EMPTY)) if i not in used}
     print(f"live: {asked} expressions asked, {len(answers)} different ones, {len(faults)} faults")
-    return faults
+    return list(faults.values())
 
 
 def matches(patterns: tuple[str, ...], texts: tuple[str, ...]) -> bool:
