@@ -224,6 +224,7 @@ echo "has the exporter's metrics"
 say "ready"
 echo "metrics     $exporter_url/metrics"
 echo "Prometheus  $prometheus_url, its rules on /alerts"
+echo "Grafana     deploy/grafana/grafana.sh --prometheus=$prometheus_url, or your own: docs/dashboards.md"
 echo "Alerts      $alertmanager_url"
 echo
 "$python" -m deploy.demo.check example --prometheus "$prometheus_url"

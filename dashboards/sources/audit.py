@@ -78,7 +78,7 @@ def glance() -> list[Json]:
 
 def clusters() -> Json:
     exact = [query(S.gauge("slurmdbd_quota_usage_exact"), table=True)] if documented("slurmdbd_quota_usage_exact") else []
-    shown = [Column("D", "Quotas counted", mappings=words(v0=("estimate", ORANGE), v1=("exactly", GREEN)), custom__cellOptions=colored_text())] if exact else []
+    shown = [Column("E", "Quotas counted", mappings=words(v0=("estimate", ORANGE), v1=("exactly", GREEN)), custom__cellOptions=colored_text())] if exact else []
     return table(
         "By cluster",
         "How far each cluster's official usage reaches. From there on usage is counted from jobs, until slurmdbd has rolled it up.",
@@ -86,6 +86,7 @@ def clusters() -> Json:
             query(f"1000 * {LAST}", table=True),
             query(f"time() - {LAST}", table=True),
             query(S.gauge("slurmdbd_usage_timezone_agrees"), table=True),
+            query(f"1000 * {S.gauge('slurmdbd_oldest_job_timestamp_seconds')}", table=True),
             *exact,
         ],
         [
@@ -93,6 +94,7 @@ def clusters() -> Json:
             Column("A", "Rolled up until", "dateTimeAsIso"),
             Column("B", "Behind", "s", decimals=0, thresholds=LATE, custom__cellOptions=colored_text()),
             Column("C", "Time zone", mappings=words(v0=("differs", RED), v1=("agrees", GREEN)), custom__cellOptions=colored_text()),
+            Column("D", "Jobs go back to", "dateTimeAsIso"),
             *shown,
         ],
         height=5,
@@ -145,13 +147,43 @@ def corrections() -> list[Json]:
     ]
 
 
+def storage() -> list[Json]:
+    size = S.gauge("slurmdbd_table_bytes")
+    return [
+        table(
+            "The largest tables",
+            "Rows and size as the server estimates them, rows by as much as half. Large and growing: let slurmdbd purge or archive "
+            "(PurgeJobAfter and the like).",
+            [
+                query(f"topk(10, {size})", table=True),
+                query(f"{S.gauge('slurmdbd_table_rows')} and topk(10, {size})", table=True),
+            ],
+            [
+                Column("cluster", "Cluster"),
+                Column("table", "Table"),
+                Column("A", "Size", "bytes", decimals=1),
+                Column("B", "Rows", "short"),
+            ],
+            sort="Size",
+            width=12,
+        ),
+        timeseries(
+            "Size of the database",
+            "All tables that grow, with their indexes.",
+            query(total("cluster", size), "{{cluster}}"),
+            "bytes",
+            stacked=True,
+        ),
+    ]
+
+
 def dashboard() -> Json:
     return board(
         common.AUDIT,
         "Slurm accounting: audit",
         "Can the numbers be trusted, are they complete, and what was changed afterwards?",
         common.variables(),
-        [glance(), [clusters()], over_time(), corrections()],
+        [glance(), [clusters()], over_time(), corrections(), storage()],
         annotations=common.annotations(),
         since="now-7d",
     )

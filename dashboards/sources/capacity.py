@@ -142,13 +142,43 @@ def nodes() -> list[Json]:
     ]
 
 
+def reservations() -> Json:
+    start = S.gauge("slurmdbd_reservation_start_timestamp_seconds")
+    end = S.gauge("slurmdbd_reservation_end_timestamp_seconds")
+    held = S.gauge("slurmdbd_reservation_tres", tres="cpu")
+    used = S.gauge("slurmdbd_reservation_used_tres_seconds", tres="cpu")
+    return table(
+        "Reservations",
+        "Current and coming ones. Used: of the cores it has held since it began, as it is now. Little of a reservation used: ask its owner, "
+        "or let it end.",
+        [
+            query(f"1000 * {start}", table=True),
+            query(f"1000 * {end}", table=True),
+            query(held, table=True),
+            query(f"{used} / ({held} * (time() - {start} > 0))", table=True),
+            query(S.gauge("slurmdbd_reservation_unused_seconds"), table=True),
+        ],
+        [
+            Column("cluster", "Cluster"),
+            Column("reservation", "Reservation"),
+            Column("A", "Begins", "dateTimeFromNow"),
+            Column("B", "Ends", "dateTimeFromNow"),
+            Column("C", "Cores", "short"),
+            Column("D", "Used", "percentunit", gauge=True, decimals=0, thresholds=USEFUL),
+            Column("E", "Stood unused", "s", decimals=1),
+        ],
+        empty="No reservations",
+        height=6,
+    )
+
+
 def dashboard() -> Json:
     return board(
         common.CAPACITY,
         "Slurm accounting: capacity",
         "How well is the capacity used, what kept it from being used, and what is away?",
         common.variables(choice("tres", "Resource", cpu="Cores", gres__gpu="GPUs", mem="Memory", node="Nodes", billing="Billing")),
-        [glance(), [by_resource()], over_time(), nodes()],
+        [glance(), [by_resource()], over_time(), nodes(), [reservations()]],
         annotations=common.annotations(),
         since="now-30d",
     )

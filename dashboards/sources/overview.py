@@ -95,7 +95,8 @@ def health() -> list[Json]:
 def now() -> Json:
     return table(
         "Now",
-        "Each cluster at this moment. Busy: what running jobs hold, of what is registered. Longest wait: the eligible job that waits longest.",
+        "Each cluster at this moment. Busy: what running jobs hold, of what is registered. Longest wait: the eligible job that waits longest. "
+        "Controller away: slurmctld is not registered with slurmdbd, so no job of this cluster is accounted.",
         [
             query(total("cluster", S.gauge("slurmdbd_jobs", state="running")), table=True),
             query(BUSY_CORES, table=True),
@@ -103,9 +104,11 @@ def now() -> Json:
             query(total("cluster", S.gauge("slurmdbd_jobs", state="pending")), table=True),
             query(WAIT, table=True),
             query(total("cluster", S.gauge("slurmdbd_nodes_unavailable")), table=True),
+            query(S.gauge("slurmdbd_cluster_registered"), table=True),
         ],
         [
             Column("cluster", "Cluster", links=common.to_cluster(common.OUTCOMES, "Waits and outcomes")),
+            Column("G", "Controller", mappings=words(v0=("away", RED), v1=("registered", GREEN)), custom__cellOptions=colored_text()),
             Column("A", "Running jobs", "short"),
             Column("B", "Cores busy", "percentunit", gauge=True, decimals=0, thresholds=FULL),
             Column("C", "GPUs busy", "percentunit", gauge=True, decimals=0, thresholds=FULL),
