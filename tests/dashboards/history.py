@@ -128,7 +128,7 @@ class Past:
         sessions = [SlurmdbdWriter(server.connect(), RELEASE, one.name, lambda: self.end) for one in site.CLUSTERS]
         for session in sessions:
             turned.prepare(session)
-        session.add_reservation("teaching", self.end - 26 * 3600, self.end + 46 * 3600, {"cpu": 128, "node": 2}, nodelist="s[01-02]")
+        sessions[0].add_reservation("teaching", self.end - 26 * 3600, self.end + 46 * 3600, {"cpu": 128, "node": 2}, nodelist="b[01-02]")
         command = self._command(server)
         port = free_port()
         serving = [*command, f"--web.listen-address=127.0.0.1:{port}", "--poll.interval=2s", "--counter.epoch=2026-03-01"]
