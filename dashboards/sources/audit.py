@@ -160,7 +160,7 @@ def storage() -> list[Json]:
             ],
             [
                 Column("cluster", "Cluster"),
-                Column("table", "Table"),
+                Column("table", "Table", custom__width=210),
                 Column("A", "Size", "bytes", decimals=1),
                 Column("B", "Rows", "short"),
             ],

@@ -91,7 +91,7 @@ def collectors() -> Json:
             Column("G", "Left out", "short", decimals=0, thresholds=steps((1, RED), base="text"), custom__cellOptions=colored_text()),
         ],
         sort="Duration",
-        height=9,
+        height=12,
     )
 
 
