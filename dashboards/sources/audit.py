@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dashboards.sources import common
 from dashboards.sources.grafana import GREEN, ORANGE, RED, Column, Json, board, colored_text, query, stat, steps, table, timeseries, words
-from dashboards.sources.metrics import Scope, documented, hours, total
+from dashboards.sources.metrics import Scope, hours, total
 
 S = Scope("cluster")
 LAST = S.gauge("slurmdbd_rollup_last_hour_timestamp_seconds")
 LATE = steps((7200, ORANGE), (10800, RED))
-
-
-def optional(metric: str, *panels: Json) -> list[Json]:
-    """Panels of a metric that this version of the exporter has."""
-    return list(panels) if documented(metric) else []
 
 
 def glance() -> list[Json]:
@@ -77,8 +72,6 @@ def glance() -> list[Json]:
 
 
 def clusters() -> Json:
-    exact = [query(S.gauge("slurmdbd_quota_usage_exact"), table=True)] if documented("slurmdbd_quota_usage_exact") else []
-    shown = [Column("E", "Quotas counted", mappings=words(v0=("estimate", ORANGE), v1=("exactly", GREEN)), custom__cellOptions=colored_text())] if exact else []
     return table(
         "By cluster",
         "How far each cluster's official usage reaches. From there on usage is counted from jobs, until slurmdbd has rolled it up.",
@@ -87,7 +80,7 @@ def clusters() -> Json:
             query(f"time() - {LAST}", table=True),
             query(S.gauge("slurmdbd_usage_timezone_agrees"), table=True),
             query(f"1000 * {S.gauge('slurmdbd_oldest_job_timestamp_seconds')}", table=True),
-            *exact,
+            query(S.gauge("slurmdbd_quota_usage_exact"), table=True),
         ],
         [
             Column("cluster", "Cluster"),
@@ -95,7 +88,7 @@ def clusters() -> Json:
             Column("B", "Behind", "s", decimals=0, thresholds=LATE, custom__cellOptions=colored_text()),
             Column("C", "Time zone", mappings=words(v0=("differs", RED), v1=("agrees", GREEN)), custom__cellOptions=colored_text()),
             Column("D", "Jobs go back to", "dateTimeAsIso"),
-            *shown,
+            Column("E", "Quotas counted", mappings=words(v0=("estimate", ORANGE), v1=("exactly", GREEN)), custom__cellOptions=colored_text()),
         ],
         height=5,
     )
@@ -137,7 +130,7 @@ def corrections() -> list[Json]:
             "Roll-up and reading alerts that fire",
             "From the rules shipped with the exporter; docs/runbooks.md says what to do.",
             query(
-                'max by (alertname, severity, cluster) (ALERTS{alertstate="firing",alertname=~"Slurmdbd(Rollup|Cluster|Database|Data|Series|Columns).*"})',
+                'max by (alertname, severity, cluster) (ALERTS{alertstate="firing",alertname=~"Slurmdbd(Rollup|Cluster|Data|Series|Columns).*"})',
                 table=True,
             ),
             [Column("alertname", "Alert"), Column("severity", "Severity"), Column("cluster", "Cluster")],

@@ -82,7 +82,7 @@ def hours(expression: str) -> str:
     return f"{expression} / 3600"
 
 
-def alerts(scope: str, **matchers: str) -> str:
-    """Alerts of the shipped rules that fire. scope: further matchers."""
+def alerts(**matchers: str) -> str:
+    """Alerts of the shipped rules that fire. matchers: regular expressions."""
     text = "".join(f',{label}=~"{value}"' for label, value in matchers.items())
-    return f'ALERTS{{alertstate="firing"{text}{scope}}}'
+    return f'ALERTS{{alertstate="firing",alertname=~"Slurmdbd.+"{text}}}'

@@ -84,7 +84,7 @@ def health() -> list[Json]:
             "Critical alerts",
             "Alerts of the rules shipped with the exporter that fire now and want action at once; the table below lists them, with the others. "
             "Always 0 if Prometheus does not load the rules.",
-            query(f'count({alerts("", alertname="Slurmdbd.+", severity="critical", cluster="|$cluster")}) or vector(0)', instant=True),
+            query(f'count({alerts(severity="critical", cluster="|$cluster")}) or vector(0)', instant=True),
             "none",
             thresholds=steps((1, RED)),
             filled=True,
@@ -157,7 +157,7 @@ def today() -> Json:
 
 
 def dashboard() -> Json:
-    firing = f'max by (alertname, severity, cluster, account, user, tres) ({alerts("", alertname="Slurmdbd.+", cluster="|$cluster")})'
+    firing = f'max by (alertname, severity, cluster, account, user, tres) ({alerts(cluster="|$cluster")})'
     return board(
         common.OVERVIEW,
         "Slurm accounting: overview",
