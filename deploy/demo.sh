@@ -174,6 +174,9 @@ counter:
   settle: 5s
 state:
   directory: $folder/state
+quota:
+  decay-half-life: ["0"]
+  reset-period: [monthly]
 END
   )
   launch exporter "$exporter" --config.file="$folder/exporter.yml"
