@@ -32,7 +32,7 @@ done
 
 summary=$logs/summary
 ((list)) || : >"$summary"
-shown_tables='rules|alerts|dashboards|drawn|e2e|usage|quota|capacity|audit|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
+shown_tables='rules|alerts|warning|dashboards|drawn|e2e|usage|quota|capacity|audit|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
 waiting=""                                                                                          # process group of the steps that mostly wait
 
 # step NAME WHAT COMMAND...: runs it, shows the end of its log when it fails.
@@ -150,6 +150,10 @@ quotas() {
   SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_quota
 }
 
+warned() {
+  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_warning
+}
+
 capacity_judges() {
   SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_capacity
 }
@@ -174,6 +178,7 @@ waiting_steps() {
   step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
   step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules
   step alerts "alerts delivered by a real Prometheus and Alertmanager" "$python" -m tests.e2e.test_alerts
+  step warning "from jobs of a real Slurm that use up a quota to the coordinator's mail" warned
 }
 
 if ((!list)); then deploy/packages.sh test || exit 1; fi
