@@ -132,7 +132,7 @@ def outcomes(rows: list[judge.Row], at: int | None = None) -> Wanted:
     ):
         yield f"rows by {kind}", f"{name}_bucket", (*by, "le"), judge.cumulative(rows, by, bounds, value), 40
         if kind != "share of the time limit":
-            yield f"sum of {kind}", f"{name}_sum", by, judge.total(rows, by, lambda row, value=value: value(row) or 0), 3
+            yield f"sum of {kind}", f"{name}_sum", by, judge.total(rows, by, lambda row, value=value: value(row) or 0), 1
 
 
 def presence(rows: list[judge.Row]) -> Wanted:
