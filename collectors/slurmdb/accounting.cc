@@ -515,8 +515,9 @@ const std::vector<ClusterFailure>& Accounting::Require(Book book) {
     if (book == Book::kAudit) {
       // Without its jobs there is little to say of a cluster.
       const auto& failures = polls_[static_cast<std::size_t>(Book::kJobs)].failures;
-      const auto failed = std::find_if(failures.begin(), failures.end(),
-                                       [&](const ClusterFailure& one) { return one.cluster == name; });
+      const auto failed = std::find_if(
+          failures.begin(), failures.end(),
+          [&cluster_name = name](const ClusterFailure& one) { return one.cluster == cluster_name; });
       if (failed != failures.end()) {
         poll.failures.push_back(*failed);
         continue;

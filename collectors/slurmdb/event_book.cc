@@ -32,7 +32,7 @@ bool IsPlanned(std::uint64_t state, PlannedDown rule) {
 }  // namespace
 
 EventBook::EventBook(Calendar calendar, LedgerOptions options)
-    : calendar_(std::move(calendar)), options_(options) {}
+    : calendar_(std::move(calendar)), options_(std::move(options)) {}
 
 void EventBook::Reading::Take(const EventRow& row) {
   const auto kept = [&](std::string_view text) {

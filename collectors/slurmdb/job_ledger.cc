@@ -161,7 +161,7 @@ void JobSource::ReadHistory(std::int64_t from, std::int64_t to, const Sink& sink
 
 // ---- JobLedger
 
-JobLedger::JobLedger(LedgerOptions options) : options_(options) {}
+JobLedger::JobLedger(LedgerOptions options) : options_(std::move(options)) {}
 
 bool JobLedger::NeedsRecount(const Moment& moment) const {
   if (!counted_at_) return true;

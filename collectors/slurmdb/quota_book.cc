@@ -47,7 +47,8 @@ double FactorOf(const QosMap& qos, std::uint32_t id) {
 
 // Whole as long as it can be.
 double Scaled(Uint128 amount, double scale) {
-  if (scale == 1) return static_cast<double>(amount / kSecondParts);
+  const Uint128 whole = amount / kSecondParts;
+  if (scale == 1) return static_cast<double>(whole);
   return static_cast<double>(amount) / kSecondParts * scale;
 }
 

@@ -38,7 +38,7 @@ std::vector<Reservation> FindReservations(std::vector<ReservationRow> rows, std:
   return reservations;
 }
 
-ReservationBook::ReservationBook(LedgerOptions options) : options_(options) {}
+ReservationBook::ReservationBook(LedgerOptions options) : options_(std::move(options)) {}
 
 std::vector<std::uint32_t> ReservationBook::FindIds(ReservationSource& source, const Moment& moment,
                                                     bool wide) {
