@@ -167,7 +167,7 @@ installed() {
     build/installed/bin/slurmdbd_exporter --version && deploy/demo.sh --check
 }
 
-# These mostly wait for something to happen, so they run while others compute; what they print comes at the end.
+# Most of these wait for something to happen, so they run while others compute; what they print comes at the end.
 waiting_steps() {
   step e2e "against a real Slurm, judged by sacct" end_to_end
   step slurmdbd "all that a real slurmdbd rewrites, with the exporter killed, judged by sacct and sreport" slurmdbd_storm
@@ -179,6 +179,9 @@ waiting_steps() {
   step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules
   step alerts "alerts delivered by a real Prometheus and Alertmanager" "$python" -m tests.e2e.test_alerts
   step warning "from jobs of a real Slurm that use up a quota to the coordinator's mail" warned
+  step storm "random histories of the job ledger on a private MariaDB" "$python" -m tests.storm.ledger_storm
+  step kills "the exporter killed at random moments while the database changes" "$python" -m tests.storm.kills --kills 25
+  step dashboards "Grafana dashboards: by Grafana's types, on a Prometheus with days of history, and drawn" dashboards
 }
 
 if ((!list)); then deploy/packages.sh test || exit 1; fi
@@ -193,15 +196,13 @@ else
   set +m
 fi
 step unit "unit tests" unit release
-step tidy "clang-tidy" tests/lint/tidy.sh build/release
+step tidy "clang-tidy" tests/lint/tidy.sh build/release '-clang-analyzer-*'
 step asan "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer" sanitize_address
 step tsan "poller, snapshot and web under ThreadSanitizer" sanitize_threads
 step integration "against a private MariaDB, with the sanitized exporter" integration
-step storm "random histories of the job ledger on a private MariaDB" "$python" -m tests.storm.ledger_storm
-step kills "the exporter killed at random moments while the database changes" "$python" -m tests.storm.kills --kills 25
-step dashboards "Grafana dashboards: by Grafana's types, on a Prometheus with days of history, and drawn" dashboards
 step demo "install, and deploy/demo.sh --check" installed
 if ((long || list)); then
+  step analyzer "clang-tidy with the static analyzer, which takes twice as long as all else" tests/lint/tidy.sh build/release
   step history "many more random histories of the job ledger" \
     env SLURMDBD_TEST_HISTORIES=20000 build/release/tests/unit/collectors/slurmdb/slurmdb_test --gtest_filter='*History*'
   step storms "10,000 histories on a private MariaDB" "$python" -m tests.storm.ledger_storm --long
