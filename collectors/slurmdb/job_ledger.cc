@@ -91,6 +91,9 @@ void TresSums::Subtract(const TresSums& other) {
                                  [id = id](const auto& entry) { return entry.first == id; });
     if (at != entries_.end()) at->second -= amount;
   }
+}
+
+void TresSums::DropZeros() {
   std::erase_if(entries_, [](const auto& entry) { return entry.second == 0; });
 }
 
@@ -652,6 +655,7 @@ void JobLedger::SumUp() {
     if (options_.rule != Rule::kRealTime) break;
     TresSums completed = totals.tres_seconds;
     for (const auto& [state, sums] : totals.ended_tres_seconds) completed.Subtract(sums);
+    completed.DropZeros();  // or a 0 would be there until something else had ended
     if (!completed.entries().empty()) totals.EndedAs(JobState::kCompleted) = std::move(completed);
   }
   for (const LiveJob& job : live_) {

@@ -162,8 +162,9 @@ class TresSums {
     if (entries_.capacity() == 0) entries_.reserve(ids);
   }
   void Add(const TresSums& other);
-  // No sum of `other` may exceed this one's. Drops sums that come to 0.
+  // No sum of `other` may exceed this one's.
   void Subtract(const TresSums& other);
+  void DropZeros();
   const std::vector<std::pair<std::uint32_t, Uint128>>& entries() const { return entries_; }
   bool operator==(const TresSums&) const = default;
 

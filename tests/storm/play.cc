@@ -497,6 +497,12 @@ class Run {
               value;
           expected[{"slurmdbd_user_tres_seconds_total", cluster.name, account, user, tres}] += value;
         }
+        for (const auto& [what, amount] : sums.ended_tres_seconds) {
+          const auto& [state, id] = what;
+          expected[{"slurmdbd_jobs_ended_tres_seconds_total", cluster.name, partition, account,
+                    std::string(slurmdb::JobStateName(static_cast<slurmdb::JobState>(state))),
+                    tres_.Label(id)}] += static_cast<double>(amount) * (id == 2 ? kMebibyte : 1.0);
+        }
         expected[{"slurmdbd_account_energy_joules_total", cluster.name, account}] +=
             static_cast<double>(sums.energy);
         expected[{"slurmdbd_jobs_started_total", cluster.name, partition, account, qos}] +=

@@ -103,7 +103,10 @@ Plain CountPlainly(slurmdb::Connection& db, const std::string& cluster, std::int
     }
     if (seconds <= 0) continue;
     for (const auto& [id, count] : counts) {
-      if (id != 3 && count != 0) sums.tres_seconds[id] += Uint128{count} * static_cast<Uint128>(seconds);
+      if (id == 3 || count == 0) continue;
+      const Uint128 amount = Uint128{count} * static_cast<Uint128>(seconds);
+      sums.tres_seconds[id] += amount;
+      if (over) sums.ended_tres_seconds[{StateOf(state), id}] += amount;
     }
   }
   std::erase_if(plain.sums, [](const auto& entry) { return entry.second.empty(); });
@@ -118,6 +121,11 @@ Plain BookOf(const slurmdb::JobLedger& ledger) {
     Sums sums;
     for (const auto& [id, amount] : totals.tres_seconds.entries()) {
       if (amount != 0) sums.tres_seconds[id] = amount;
+    }
+    for (const auto& [state, ended] : totals.ended_tres_seconds) {
+      for (const auto& [id, amount] : ended.entries()) {
+        if (amount != 0) sums.ended_tres_seconds[{static_cast<int>(state), id}] = amount;
+      }
     }
     sums.energy = totals.energy_joules;
     sums.started = totals.started;

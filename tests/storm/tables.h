@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "collectors/slurmdb/connection.h"
@@ -23,6 +24,7 @@ struct Sums {
   Uint128 energy = 0;
   std::uint64_t started = 0;
   std::map<int, std::uint64_t> ended;  // by slurmdb::JobState
+  std::map<std::pair<int, std::uint32_t>, Uint128> ended_tres_seconds;
 
   bool operator==(const Sums&) const = default;
   bool empty() const { return *this == Sums{}; }
