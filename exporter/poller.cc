@@ -166,7 +166,6 @@ bool Poller::PollOnce() {
     for (auto& [cluster, success] : clusters_) success = false;
   }
   const std::vector<std::string> missing = source_->missing_columns();
-  metrics_.SetMissingColumns(missing.size());
   if (missing.size() != missing_columns_logged_) {
     for (const std::string& column : missing) {
       log::Warn("a column is not there or not granted; what needs it is left out", {{"column", column}});
@@ -184,6 +183,7 @@ bool Poller::PollOnce() {
   // Afterwards: whoever reads that all is well has to find what was read.
   metrics_.SetUp(reached_);
   metrics_.SetClusters(clusters_);
+  metrics_.SetMissingColumns(missing.size());
   for (State& state : states_) {
     if (!state.succeeded) continue;  // it did not run
     const std::string name(state.plan.info->name);

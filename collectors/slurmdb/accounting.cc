@@ -200,11 +200,13 @@ UsageReader Accounting::ReaderOfUsage(const std::string& name, const Cluster& cl
 }
 
 void Accounting::UpdateTree(const std::string& name, Cluster& cluster) {
+  if (cluster.tree_poll == poll_) return;
   if (ReadTreeMark(db_, schema_, name) != cluster.tree_mark) {
     cluster.associations_read = {};
     cluster.limits_read = {};
   }
   UpdateAssociations(name, cluster, {});
+  cluster.tree_poll = poll_;
 }
 
 void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
@@ -230,7 +232,6 @@ void Accounting::UpdateUsage(const std::string& name, Cluster& cluster) {
     } else {
       LedgerOptions options = options_.ledger;
       options.rule = Rule::kRollUp;
-      options.histograms = {};
       options.epoch = from;
       std::unique_ptr<JobLedger> fresh = FreshLedger(cluster.since_rollup.get(), options, jobs);
       (fresh != nullptr ? *fresh : *cluster.since_rollup).Update(jobs, moment_);
@@ -262,7 +263,6 @@ void Accounting::UpdateEnforced(const std::string& name, Cluster& cluster, const
   JobReader reader(db_, schema_, name, Rule::kEnforced);
   LedgerOptions options = options_.ledger;
   options.rule = Rule::kEnforced;
-  options.histograms = {};
   options.weights =
       std::make_shared<const EnforcedWeights>(WeightsOf(policy, cluster.associations, qos_rows_));
   const JobLedger* kept = cluster.enforced.get();

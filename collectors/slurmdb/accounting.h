@@ -165,6 +165,7 @@ class Accounting : public AccountingSource {
     std::set<std::uint32_t> no_associations;  // ids in use that the table does not have
     Reading associations_read;
     std::uint64_t tree_mark = 0;  // when they were read
+    std::uint64_t tree_poll = 0;  // the poll in which it was looked at
     std::map<std::uint32_t, WckeyRow> wckeys;
     AssociationLimitMap limits;  // effective
     TresCounts tres;

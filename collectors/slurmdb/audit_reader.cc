@@ -8,6 +8,7 @@
 
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/readers.h"
+#include "collectors/slurmdb/reservation_reader.h"
 #include "collectors/slurmdb/schema.h"
 #include "collectors/slurmdb/tres.h"
 
@@ -30,9 +31,7 @@ std::size_t CountIds(std::string_view list) {
 }  // namespace
 
 bool TransactionReader::Readable(const Schema& schema) {
-  static constexpr std::array kColumns = {"id", "timestamp", "action", "actor", "cluster"};
-  return std::all_of(kColumns.begin(), kColumns.end(),
-                     [&](const char* column) { return schema.Has("txn_table", column); });
+  return schema.HasAll("txn_table", {"id", "timestamp", "action", "actor", "cluster"});
 }
 
 void TransactionReader::Read(const std::string& where, const Sink& sink) {
@@ -60,11 +59,13 @@ AuditReader::AuditReader(Connection& db, const Schema& schema, std::string clust
                          std::vector<std::uint32_t> tres)
     : db_(db), schema_(schema), cluster_(std::move(cluster)), tres_(std::move(tres)) {}
 
-std::vector<std::string> AuditReader::Tables(const std::string& cluster) { return {cluster + "_resv_table"}; }
+std::vector<std::string> AuditReader::Tables(const std::string& cluster) {
+  return {ReservationReader::Table(cluster)};
+}
 
 std::vector<std::string> AuditReader::MissingColumns() const {
   std::vector<std::string> missing;
-  const std::string table = cluster_ + "_resv_table";
+  const std::string table = ReservationReader::Table(cluster_);
   for (const char* column : {"id_resv", "time_start", "time_end", "flags", "tres", "assoclist"}) {
     if (!schema_.Has(table, column)) missing.push_back(table + "." + column);
   }
@@ -99,15 +100,12 @@ std::optional<std::vector<ReservationShare>> AuditReader::ReadReservations(std::
                                                                            std::int64_t to) {
   if (!MissingColumns().empty()) return std::nullopt;
   std::vector<ReservationShare> reservations;
-  // By its end where that is indexed, from 23.11 on. Else a whole scan, once a roll-up: a row a reservation
-  // and a change of one.
-  const std::string index = schema_.IndexOn(cluster_ + "_resv_table", "time_end");
+  // Once a roll-up.
+  const auto by_end = ReservationReader::FindByEnd(schema_, ReservationReader::Table(cluster_));
   Result rows = db_.Query(
-      index.empty() ? "reservations-all" : "reservations-ending",
-      fmt::format("SELECT id_resv, time_start, time_end, flags, assoclist, tres FROM {}{} "
-                  "WHERE time_end > {} AND time_start < {}",
-                  ClusterTable(cluster_, "resv_table"),
-                  index.empty() ? "" : fmt::format(" FORCE INDEX ({})", QuoteName(index)), from, to));
+      by_end.purpose, fmt::format("SELECT id_resv, time_start, time_end, flags, assoclist, tres FROM {} {} "
+                                  "WHERE time_end > {} AND time_start < {}",
+                                  ClusterTable(cluster_, "resv_table"), by_end.index, from, to));
   while (rows.Next()) {
     ReservationShare row;
     row.id = rows[0].AsU32();
@@ -164,7 +162,7 @@ std::optional<std::int64_t> ReadOldestTransaction(Connection& db) {
 }
 
 bool AdministratorsReadable(const Schema& schema) {
-  return schema.Has("user_table", "name") && schema.Has("user_table", "admin_level");
+  return schema.HasAll("user_table", {"name", "admin_level"});
 }
 
 std::vector<AdministratorRow> ReadAdministrators(Connection& db) {

@@ -45,10 +45,9 @@ std::string ClusterUsageReader::PlannedColumn(const std::string& table) const {
 bool ClusterUsageReader::Has(UsageKind kind) const {
   if (kind != UsageKind::kAssociation) return false;
   for (const std::string& table : Tables(cluster_)) {
-    for (const char* column : {"alloc_secs", "down_secs", "pdown_secs", "idle_secs", "over_secs"}) {
-      if (!schema_.Has(table, column)) return false;
-    }
-    if (!schema_.Has(table, PlannedColumn(table))) return false;
+    if (!schema_.HasAll(table, {"alloc_secs", "down_secs", "pdown_secs", "idle_secs", "over_secs"}) ||
+        !schema_.Has(table, PlannedColumn(table)))
+      return false;
   }
   return true;
 }

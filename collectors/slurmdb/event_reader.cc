@@ -23,10 +23,7 @@ EventReader::EventReader(Connection& db, const Schema& schema, const std::string
 std::string EventReader::Table(const std::string& cluster) { return cluster + "_event_table"; }
 
 bool EventReader::readable() const {
-  for (const char* column : {"node_name", "time_start", "time_end", "state", "tres", "cluster_nodes"}) {
-    if (!schema_.Has(name_, column)) return false;
-  }
-  return true;
+  return schema_.HasAll(name_, {"node_name", "time_start", "time_end", "state", "tres", "cluster_nodes"});
 }
 
 PlannedDown EventReader::planned_down() const {
@@ -49,11 +46,10 @@ std::optional<std::int64_t> EventReader::LastRegistration(std::int64_t until) {
 void EventReader::Fetch(const std::string& purpose, const std::string& index, const std::string& where,
                         const Sink& sink) {
   Result rows = db_.Query(
-      purpose,
-      fmt::format("SELECT node_name, time_start, time_end, state, {}, {}, tres, cluster_nodes "
-                  "FROM {} FORCE INDEX ({}) WHERE {}",
-                  schema_.Has(name_, "reason_uid") ? "reason_uid" : "NULL",
-                  schema_.Has(name_, "reason") ? "reason" : "''", QuoteName(name_), QuoteName(index), where));
+      purpose, fmt::format("SELECT node_name, time_start, time_end, state, {}, {}, tres, cluster_nodes "
+                           "FROM {} FORCE INDEX ({}) WHERE {}",
+                           schema_.ColumnOr(name_, "reason_uid"), schema_.ColumnOr(name_, "reason", "''"),
+                           QuoteName(name_), QuoteName(index), where));
   while (rows.Next()) {
     sink({rows[0].raw(), static_cast<std::int64_t>(rows[1].AsU64()),
           static_cast<std::int64_t>(rows[2].AsU64Or(0)), rows[3].AsU64Or(0),

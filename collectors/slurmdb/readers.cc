@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <limits>
 
 #include "collectors/slurmdb/connection.h"
@@ -19,7 +18,7 @@ std::string Columns(const Schema& schema, const std::string& table,
   std::string list;
   for (const LimitColumn& limit : wanted) {
     list += ", ";
-    list += schema.Has(table, limit.column) ? limit.column : "NULL";
+    list += schema.ColumnOr(table, limit.column);
   }
   return list;
 }
@@ -41,11 +40,8 @@ void ReadSet(const Result& row, std::size_t first, const std::array<LimitColumn,
 }
 
 double Factor(const Field& field) {
-  double value = 1;
-  const std::string_view text = field.raw();
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  // As slurmctld: a negative factor is none.
-  return error == std::errc{} && value >= 0 ? value : 1;
+  const double value = field.AsDoubleOr(1);
+  return value >= 0 ? value : 1;  // as slurmctld: a negative factor is none
 }
 
 }  // namespace
@@ -69,7 +65,7 @@ std::vector<std::string> ReadClusters(Connection& db) {
 }
 
 std::optional<ClusterRow> ReadCluster(Connection& db, const Schema& schema, std::string_view cluster) {
-  const auto column = [&](const char* name) { return schema.Has("cluster_table", name) ? name : "NULL"; };
+  const auto column = [&](const char* name) { return schema.ColumnOr("cluster_table", name); };
   // PRIMARY (name(42)): one row.
   Result rows = db.Query(
       "cluster", fmt::format("SELECT {}, {}, {}, {} FROM cluster_table WHERE name = {} AND deleted = 0",
@@ -99,8 +95,8 @@ namespace {
 
 // By name, and by id from 23.11 on.
 std::string ParentColumns(const Schema& schema, const std::string& assoc_table) {
-  return fmt::format("{}, {}", schema.Has(assoc_table, "parent_acct") ? "parent_acct" : "''",
-                     schema.Has(assoc_table, "id_parent") ? "id_parent" : "0");
+  return fmt::format("{}, {}", schema.ColumnOr(assoc_table, "parent_acct", "''"),
+                     schema.ColumnOr(assoc_table, "id_parent", "0"));
 }
 
 }  // namespace
@@ -132,11 +128,10 @@ AssociationLimitMap ReadAssociationLimits(Connection& db, const Schema& schema, 
   const std::string table = fmt::format("{}_assoc_table", cluster);
   AssociationLimitMap all;
   // A whole scan: a row an association.
-  Result rows =
-      db.Query("limits", fmt::format("SELECT id_assoc, {}{}{} FROM {} WHERE deleted = 0",
-                                     schema.Has(table, "shares") ? "shares" : "NULL",
-                                     Columns(schema, table, kAssociationLimits),
-                                     Columns(schema, table, kAssociationTresLimits), QuoteName(table)));
+  Result rows = db.Query(
+      "limits", fmt::format("SELECT id_assoc, {}{}{} FROM {} WHERE deleted = 0",
+                            schema.ColumnOr(table, "shares"), Columns(schema, table, kAssociationLimits),
+                            Columns(schema, table, kAssociationTresLimits), QuoteName(table)));
   while (rows.Next()) {
     AssociationLimits& limits = all[rows[0].AsU32()];
     constexpr std::uint64_t kUseParent = 0x7fffffff;
@@ -149,7 +144,7 @@ AssociationLimitMap ReadAssociationLimits(Connection& db, const Schema& schema, 
 
 QosMap ReadQos(Connection& db, const Schema& schema) {
   const std::string table = "qos_table";
-  const auto column = [&](const char* name) { return schema.Has(table, name) ? name : "NULL"; };
+  const auto column = [&](const char* name) { return schema.ColumnOr(table, name); };
   QosMap all;
   // A whole scan: tens of rows.
   Result rows =

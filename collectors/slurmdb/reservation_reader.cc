@@ -2,44 +2,32 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <utility>
 
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/schema.h"
 
 namespace slurmdb {
-namespace {
-
-// A double column; 0 for NULL.
-double Number(std::string_view text) {
-  double number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
-}  // namespace
-
 ReservationReader::ReservationReader(Connection& db, const Schema& schema, const std::string& cluster)
     : db_(db), schema_(schema), name_(Table(cluster)), jobs_(cluster + "_job_table") {}
 
 std::string ReservationReader::Table(const std::string& cluster) { return cluster + "_resv_table"; }
 
 bool ReservationReader::readable() const {
-  for (const char* column : {"id_resv", "resv_name", "time_start", "time_end", "tres", "deleted"}) {
-    if (!schema_.Has(name_, column)) return false;
-  }
-  return true;
+  return schema_.HasAll(name_, {"id_resv", "resv_name", "time_start", "time_end", "tres", "deleted"});
 }
 
 bool ReservationReader::HasJobs() const {
-  for (const char* column : {"id_resv", "id_job", "time_submit", "time_start", "time_end", "tres_alloc"}) {
-    if (!schema_.Has(jobs_, column)) return false;
-  }
-  return true;
+  return schema_.HasAll(jobs_, {"id_resv", "id_job", "time_submit", "time_start", "time_end", "tres_alloc"});
 }
 
-bool ReservationReader::FindsByEnd() const { return !schema_.IndexOn(name_, "time_end").empty(); }
+bool ReservationReader::FindsByEnd() const { return !FindByEnd(schema_, name_).index.empty(); }
+
+ReservationReader::ByEnd ReservationReader::FindByEnd(const Schema& schema, const std::string& table) {
+  const std::string index = schema.IndexOn(table, "time_end");
+  if (index.empty()) return {"reservations-all", ""};
+  return {"reservations-ending", fmt::format("FORCE INDEX ({})", QuoteName(index))};
+}
 
 std::vector<std::uint32_t> ReservationReader::Ids(const std::string& purpose,
                                                   const std::string& index_and_where) {
@@ -51,12 +39,8 @@ std::vector<std::uint32_t> ReservationReader::Ids(const std::string& purpose,
 }
 
 std::vector<std::uint32_t> ReservationReader::IdsEndingAfter(std::int64_t time) {
-  // archive_purge (time_end), from 23.11 on. Before that a whole scan, now and then: a row a reservation and
-  // change.
-  const std::string index = schema_.IndexOn(name_, "time_end");
-  return Ids(index.empty() ? "reservations-all" : "reservations-ending",
-             fmt::format("{}WHERE time_end > {}",
-                         index.empty() ? "" : fmt::format("FORCE INDEX ({}) ", QuoteName(index)), time));
+  const ByEnd by_end = FindByEnd(schema_, name_);
+  return Ids(by_end.purpose, fmt::format("{} WHERE time_end > {}", by_end.index, time));
 }
 
 std::vector<std::uint32_t> ReservationReader::IdsAbove(std::uint32_t id) {
@@ -65,18 +49,17 @@ std::vector<std::uint32_t> ReservationReader::IdsAbove(std::uint32_t id) {
 }
 
 void ReservationReader::Read(std::span<const std::uint32_t> ids, const Sink& sink) {
-  const auto column = [&](const char* name) { return schema_.Has(name_, name) ? name : "NULL"; };
   // PRIMARY (id_resv, time_start).
   Result rows =
       db_.Query("reservations",
                 fmt::format("SELECT id_resv, deleted, {}, resv_name, {}, time_start, time_end, tres, {} "
                             "FROM {} FORCE INDEX (PRIMARY) WHERE id_resv IN ({})",
-                            column("flags"), column("nodelist"), column("unused_wall"), QuoteName(name_),
-                            fmt::join(ids, ", ")));
+                            schema_.ColumnOr(name_, "flags"), schema_.ColumnOr(name_, "nodelist"),
+                            schema_.ColumnOr(name_, "unused_wall"), QuoteName(name_), fmt::join(ids, ", ")));
   while (rows.Next()) {
     sink({rows[0].AsU32(), rows[1].AsU64Or(0) != 0, rows[2].AsU64Or(0), rows[3].Text(), rows[4].Text(),
           static_cast<std::int64_t>(rows[5].AsU64Or(0)), static_cast<std::int64_t>(rows[6].AsU64Or(0)),
-          ParseTres(rows[7].raw()), Number(rows[8].raw())});
+          ParseTres(rows[7].raw()), rows[8].AsDoubleOr(0)});
   }
 }
 

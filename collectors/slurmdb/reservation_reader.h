@@ -18,6 +18,14 @@ class ReservationReader : public ReservationSource {
   // `db` and `schema` are kept by reference.
   ReservationReader(Connection& db, const Schema& schema, const std::string& cluster);
 
+  // How rows are found by their end: archive_purge (time_end), from 23.11 on. Before that there is no index,
+  // and a statement is a whole scan, for now and then: a row a reservation and change.
+  struct ByEnd {
+    const char* purpose;
+    std::string index;  // FORCE INDEX (…), or nothing
+  };
+  static ByEnd FindByEnd(const Schema& schema, const std::string& table);
+
   // Its own table, unquoted, for Schema::Probe; that of jobs is a JobReader's.
   static std::string Table(const std::string& cluster);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "collectors/slurmdb/connection.h"
@@ -44,6 +45,16 @@ bool Schema::Has(std::string_view table, std::string_view column) const {
 
 void Schema::Add(std::string_view table, std::string_view column) {
   columns_[LowerCase(table)].insert(LowerCase(column));
+}
+
+bool Schema::HasAll(std::string_view table, std::initializer_list<std::string_view> columns) const {
+  return std::all_of(columns.begin(), columns.end(),
+                     [&](std::string_view column) { return Has(table, column); });
+}
+
+std::string_view Schema::ColumnOr(std::string_view table, std::string_view column,
+                                  std::string_view otherwise) const {
+  return Has(table, column) ? column : otherwise;
 }
 
 std::string Schema::IndexOn(std::string_view table, std::string_view column) const {

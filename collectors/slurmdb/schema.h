@@ -4,6 +4,7 @@
 // granted" look alike here, and both mean: do without.
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <set>
 #include <span>
@@ -24,6 +25,10 @@ class Schema {
   // Names are compared without regard to case: servers with lower_case_table_names fold them.
   bool HasTable(std::string_view table) const;
   bool Has(std::string_view table, std::string_view column) const;
+  bool HasAll(std::string_view table, std::initializer_list<std::string_view> columns) const;
+  // To be put into a SELECT: the column, or `otherwise` where it is not there.
+  std::string_view ColumnOr(std::string_view table, std::string_view column,
+                            std::string_view otherwise = "NULL") const;
   void Add(std::string_view table, std::string_view column);
   // Name of an index of this table that begins with this column; empty for none.
   std::string IndexOn(std::string_view table, std::string_view column) const;

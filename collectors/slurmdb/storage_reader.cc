@@ -6,6 +6,7 @@
 #include <map>
 
 #include "collectors/slurmdb/connection.h"
+#include "collectors/slurmdb/job_reader.h"
 #include "collectors/slurmdb/lower_case.h"
 #include "collectors/slurmdb/readers.h"
 #include "collectors/slurmdb/schema.h"
@@ -51,13 +52,8 @@ Storage ReadStorage(Connection& db, const Schema& schema, const std::string& clu
       if (table != tables.end()) storage.tables.push_back({table->second, Known(rows[1]), Known(rows[2])});
     }
   }
-  if (schema.Has(cluster + "_job_table", "time_end")) {
-    // The beginning of rollup2 (time_end, time_eligible), after the open rows.
-    Result rows = db.Query(
-        "oldest-job", fmt::format("SELECT MIN(time_end) FROM {} FORCE INDEX (rollup2) WHERE time_end > 0",
-                                  ClusterTable(cluster, "job_table")));
-    if (rows.Next() && !rows[0].is_null()) storage.oldest_job_end = rows[0].AsI64();
-  }
+  if (schema.Has(cluster + "_job_table", "time_end"))
+    storage.oldest_job_end = JobReader(db, schema, cluster).OldestEnd();
   return storage;
 }
 

@@ -30,6 +30,12 @@ std::uint64_t Field::AsU64() const { return Parse<std::uint64_t>(text_, null_, "
 
 std::uint32_t Field::AsU32() const { return Parse<std::uint32_t>(text_, null_, "an unsigned 32-bit number"); }
 
+double Field::AsDoubleOr(double otherwise) const {
+  double value = otherwise;
+  const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
+  return error == std::errc{} ? value : otherwise;
+}
+
 std::int64_t Field::AsI64() const { return Parse<std::int64_t>(text_, null_, "a signed 64-bit number"); }
 
 }  // namespace slurmdb

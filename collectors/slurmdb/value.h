@@ -51,6 +51,8 @@ class Field {
   std::uint32_t AsU32Or(std::uint32_t if_null) const { return null_ ? if_null : AsU32(); }
   // Signed decimal. Same errors.
   std::int64_t AsI64() const;
+  // The number that the text begins with; `otherwise` for NULL and text without one.
+  double AsDoubleOr(double otherwise) const;
 
  private:
   std::string_view text_;

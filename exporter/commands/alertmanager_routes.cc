@@ -1,21 +1,16 @@
 #include "exporter/commands/alertmanager_routes.h"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
 #include <stdexcept>
-#include <system_error>
-#include <variant>
 
 #include "exporter/alertmanager_routes.h"
+#include "exporter/commands/own_flags.h"
+#include "exporter/files.h"
 #include "exporter/log.h"
 #include "exporter/settings/settings.h"
 #include "exporter/wiring.h"
@@ -32,52 +27,6 @@ constexpr const char* kHelp =
     "  --output=FILE        Where the result goes; without it, standard output.\n"
     "  --mail-domain=DOMAIN What comes after the @ in the addresses of users.\n"
     "  --mail-map=FILE      YAML map of users to addresses; an empty address: no mail.\n";
-
-struct Options {
-  std::string base;
-  std::string output;
-  std::string mail_domain;
-  std::string mail_map;
-  bool help = false;
-  std::vector<std::string> others;  // the exporter's own
-};
-
-Options OptionsOf(const std::vector<std::string>& arguments) {
-  Options options;
-  const std::map<std::string, std::string*> own = {{"--base", &options.base},
-                                                   {"--output", &options.output},
-                                                   {"--mail-domain", &options.mail_domain},
-                                                   {"--mail-map", &options.mail_map}};
-  for (auto at = arguments.begin(); at != arguments.end(); ++at) {
-    const std::size_t equals = at->find('=');
-    const auto found = own.find(at->substr(0, equals));
-    if (*at == "--help" || *at == "-h") {
-      options.help = true;
-    } else if (found == own.end()) {
-      options.others.push_back(*at);
-    } else if (!found->second->empty()) {
-      throw std::runtime_error(found->first + " is given twice");
-    } else {
-      if (equals == std::string::npos && std::next(at) != arguments.end()) {
-        *found->second = *++at;
-      } else if (equals != std::string::npos) {
-        *found->second = at->substr(equals + 1);
-      }
-      if (found->second->empty()) throw std::runtime_error(found->first + " needs a value");
-    }
-  }
-  return options;
-}
-
-std::string Contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad()) {
-    throw std::runtime_error("cannot read " + log::Quote(path) + ": " +
-                             std::generic_category().message(errno));
-  }
-  return text;
-}
 
 // What can be put between two others, separated by a comma.
 bool IsAddress(const std::string& text) {
@@ -97,7 +46,7 @@ std::map<std::string, std::string> ReadMailMap(const std::string& path) {
   };
   YAML::Node map;
   try {
-    map = YAML::Load(Contents(path));
+    map = YAML::Load(ReadFile(path));
   } catch (const YAML::Exception& error) {
     fail(error.mark, "this is not valid YAML: " + error.msg);
   }
@@ -116,45 +65,6 @@ std::map<std::string, std::string> ReadMailMap(const std::string& path) {
   return addresses;
 }
 
-// The old file is whole until the new one is.
-void Replace(const std::string& path, const std::string& text) {
-  std::error_code ignored;
-  if (std::filesystem::exists(path, ignored) && Contents(path) == text) return;
-  const std::string fresh = path + ".new";
-  const auto fail = [&](int error) {
-    throw std::runtime_error("cannot write " + log::Quote(fresh) + ": " +
-                             std::generic_category().message(error));
-  };
-  const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) fail(errno);
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t written = write(file, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const int error = errno;
-      close(file);
-      fail(error);
-    }
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  const int synced = fsync(file) == 0 ? 0 : errno;
-  if (close(file) != 0 || synced != 0) fail(synced != 0 ? synced : errno);
-  std::filesystem::rename(fresh, path);
-}
-
-Config ConfigOf(const std::vector<std::string>& flags, std::vector<std::string>& warnings) {
-  std::vector<const char*> argv = {"slurmdbd_exporter"};
-  for (const std::string& flag : flags) argv.push_back(flag.c_str());
-  const ParseResult result = ParseCommandLine(static_cast<int>(argv.size()), argv.data(), KnownCollectors());
-  if (const auto* error = std::get_if<UsageError>(&result)) throw std::runtime_error(error->message);
-  const auto* run = std::get_if<RunProgram>(&result);
-  if (run == nullptr || run->config.once || run->config.as_of)
-    throw std::runtime_error("a flag does not go together with alertmanager-routes");
-  warnings = run->warnings;
-  return run->config;
-}
-
 CoordinatorMail ReadCoordinators(const Config& config, const AddressOf& address_of,
                                  std::set<std::string>& without) {
   slurmdb::Accounting accounting(AccountingOptionsOf(config));
@@ -169,20 +79,27 @@ CoordinatorMail ReadCoordinators(const Config& config, const AddressOf& address_
 }  // namespace
 
 int RunAlertmanagerRoutes(const std::vector<std::string>& arguments) {
-  const Options options = OptionsOf(arguments);
-  if (options.help) {
+  std::string base_file;
+  std::string output;
+  std::string mail_domain;
+  std::string mail_map;
+  OwnFlags flags(
+      std::string(kAlertmanagerRoutes),
+      {{"base", &base_file}, {"output", &output}, {"mail-domain", &mail_domain}, {"mail-map", &mail_map}});
+  flags.Take(arguments);
+  if (flags.help()) {
     std::fputs(kHelp, stdout);
     return 0;
   }
-  if (options.base.empty()) throw std::runtime_error("alertmanager-routes needs --base=FILE");
-  if (!options.mail_domain.empty() && !IsAddress("user@" + options.mail_domain))
-    throw std::runtime_error("--mail-domain: " + log::Quote(options.mail_domain) + " is not a domain");
+  if (base_file.empty()) throw std::runtime_error("alertmanager-routes needs --base=FILE");
+  if (!mail_domain.empty() && !IsAddress("user@" + mail_domain))
+    throw std::runtime_error("--mail-domain: " + log::Quote(mail_domain) + " is not a domain");
   std::vector<std::string> warnings;
-  const Config config = ConfigOf(options.others, warnings);
+  const Config config = flags.Rest(warnings);
   log::Configure(config.log.level, config.log.format);
   for (const std::string& warning : warnings) log::Warn(warning);
-  const auto addresses = ReadMailMap(options.mail_map);
-  const std::string base = Contents(options.base);
+  const auto addresses = ReadMailMap(mail_map);
+  const std::string base = ReadFile(base_file);
 
   std::set<std::string> without;
   const CoordinatorMail mail = ReadCoordinators(
@@ -190,20 +107,20 @@ int RunAlertmanagerRoutes(const std::vector<std::string>& arguments) {
       [&](const std::string& user) -> std::optional<std::string> {
         const auto found = addresses.find(user);
         if (found != addresses.end()) return found->second;
-        const std::string address = user + "@" + options.mail_domain;
-        return options.mail_domain.empty() || !IsAddress(address) ? std::nullopt : std::optional(address);
+        const std::string address = user + "@" + mail_domain;
+        return mail_domain.empty() || !IsAddress(address) ? std::nullopt : std::optional(address);
       },
       without);
   std::string text;
   try {
     text = FillRoutes(base, mail);
   } catch (const std::runtime_error& error) {
-    throw std::runtime_error(options.base + ": " + error.what());
+    throw std::runtime_error(base_file + ": " + error.what());
   }
   for (const std::string& user : without)
     log::Warn("a coordinator has no address and gets no mail", {{"user", user}});
-  if (!options.output.empty()) {
-    Replace(options.output, text);
+  if (!output.empty()) {
+    ReplaceFile(output, text);
     return 0;
   }
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0 ? 0 : 1;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -100,16 +101,35 @@ std::string ParseTimeZone(const std::string& text) {
   return text;
 }
 
+// The number that is the whole text; none if it is not one.
+std::optional<double> NumberIn(const std::string& text) {
+  double value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// What stands between separators: one part more than there are of these.
+Values Parts(const std::string& text, char separator) {
+  Values parts(1);
+  for (const char c : text) {
+    if (c == separator) {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
 // Upper bounds of a histogram, by comma.
 template <typename T, typename Parse>
 std::vector<T> ParseBounds(const std::string& text, Parse parse) {
   std::vector<T> bounds;
-  for (std::size_t from = 0; from <= text.size();) {
-    const std::size_t comma = std::min(text.find(',', from), text.size());
-    bounds.push_back(parse(text.substr(from, comma - from)));
-    if (bounds.size() > 1 && bounds.back() <= bounds[bounds.size() - 2])
-      Refuse(text, "is not in ascending order");
-    from = comma + 1;
+  for (const std::string& part : Parts(text, ',')) {
+    const T bound = parse(part);
+    if (!bounds.empty() && bound <= bounds.back()) Refuse(text, "is not in ascending order");
+    bounds.push_back(bound);
   }
   return bounds;
 }
@@ -124,11 +144,9 @@ std::vector<Duration> ParseTimeBounds(const std::string& text) {
 
 std::vector<double> ParseRatioBounds(const std::string& text) {
   return ParseBounds<double>(text, [&](const std::string& one) {
-    double bound = 0;
-    const auto [stop, error] = std::from_chars(one.data(), one.data() + one.size(), bound);
-    if (error != std::errc() || stop != one.data() + one.size() || !(bound > 0) || bound > 100)
-      Refuse(text, "is not a list of shares such as 0.25,0.5,1");
-    return bound;
+    const std::optional<double> bound = NumberIn(one);
+    if (!bound || !(*bound > 0) || *bound > 100) Refuse(text, "is not a list of shares such as 0.25,0.5,1");
+    return *bound;
   });
 }
 
@@ -163,12 +181,9 @@ slurmdb::ResetPeriod ParseResetPeriod(const std::string& text) {
 }
 
 double ParseRatio(const std::string& text) {
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (text.empty() || stop != end || error != std::errc() || !(value > 0) || value > 1)
-    Refuse(text, "is not a number above 0 and up to 1, such as 0.8");
-  return value;
+  const std::optional<double> value = NumberIn(text);
+  if (!value || !(*value > 0) || *value > 1) Refuse(text, "is not a number above 0 and up to 1, such as 0.8");
+  return *value;
 }
 
 // "CLUSTER/ACCOUNT=TIME", "CLUSTER/ACCOUNT/USER=TIME", "CLUSTER/ACCOUNT/USER/PARTITION=TIME",
@@ -187,14 +202,7 @@ Scoped<slurmdb::UsageReset> ParseUsageReset(const std::string& text) {
     reset.qos = split.part.substr(kQos.size());
     if (reset.qos.empty()) refuse();
   } else {
-    std::vector<std::string> names(1);
-    for (const char c : split.part) {
-      if (c == '/') {
-        names.emplace_back();
-      } else {
-        names.back() += c;
-      }
-    }
+    Values names = Parts(split.part, '/');
     if (names.size() > 3 || std::find(names.begin(), names.end(), "") != names.end()) refuse();
     names.resize(3);
     reset.account = names[0];

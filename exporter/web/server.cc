@@ -461,13 +461,7 @@ int WebServer::Impl::ServeMetrics(mg_connection* connection, const mg_request_in
     return Send(connection, Handler::kMetrics,
                 {.code = 400, .body = "collect[] and exclude[] cannot be used together.\n"}, head);
   }
-  const std::shared_ptr<const Snapshot> snapshot = handlers_.snapshots->Load();
-  const std::string unknown = UnknownCollector(*snapshot, filter);
-  if (!unknown.empty()) {
-    return Send(connection, Handler::kMetrics,
-                {.code = 400, .body = fmt::format("Unknown or disabled collector: {}\n", unknown)}, head);
-  }
-
+  // Before the page is taken: what they tell of a poll must be on it.
   FamilyList families;
   if (filter.collect.empty() && handlers_.self_families) {
     Renderer renderer;
@@ -475,6 +469,13 @@ int WebServer::Impl::ServeMetrics(mg_connection* connection, const mg_request_in
       families.push_back(renderer.Render(family).family);
     }
   }
+  const std::shared_ptr<const Snapshot> snapshot = handlers_.snapshots->Load();
+  const std::string unknown = UnknownCollector(*snapshot, filter);
+  if (!unknown.empty()) {
+    return Send(connection, Handler::kMetrics,
+                {.code = 400, .body = fmt::format("Unknown or disabled collector: {}\n", unknown)}, head);
+  }
+
   const FamilyList selected =
       snapshot->Families([&filter](std::string_view name) { return filter.Wants(name); });
   families.insert(families.end(), selected.begin(), selected.end());
