@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <stdexcept>
 #include <thread>
 
@@ -41,7 +42,10 @@ class FakeSource : public slurmdb::AccountingSource {
   slurmdb::AccountingView View(slurmdb::Book, std::int64_t) const override { return {}; }
   bool up() const override { return !unreachable && !lost; }
   std::uint64_t rows_read() const override { return requires_ * 10; }
-  std::string peer() const override { return "fake"; }
+  std::string peer() const override {
+    if (on_peer) on_peer();
+    return "fake";
+  }
   std::string server_version() const override { return "1"; }
   std::vector<std::string> missing_columns() const override { return missing; }
   void Interrupt() noexcept override { interrupted = true; }
@@ -55,6 +59,7 @@ class FakeSource : public slurmdb::AccountingSource {
   std::atomic<bool> interrupted = false;
   std::vector<slurmdb::ClusterFailure> failures;
   std::vector<std::string> missing;
+  std::function<void()> on_peer;  // asked for in the first poll, after the collectors ran
 };
 
 std::atomic<int> g_collected = 0;
@@ -208,6 +213,19 @@ TEST_F(PollerTest, MissingColumnsAreCounted) {
   source_->missing = {"alpha_job_table.timelimit"};
   Make().PollOnce();
   EXPECT_THAT(Page(), HasSubstr("slurmdbd_exporter_missing_columns 1\n"));
+}
+
+TEST_F(PollerTest, TellsOfAPollOnceItsPageCanBeSeen) {
+  source_->missing = {"alpha_job_table.timelimit"};
+  int asked = 0;
+  source_->on_peer = [&] {
+    ++asked;
+    EXPECT_EQ(store_.Load()->pages.size(), 0U);
+    for (const char* told : {"missing_columns 1\n", "slurmdbd_up 1\n", "success{collector=\"numbers\"} 1\n"})
+      EXPECT_THAT(Page(), Not(HasSubstr(told)));
+  };
+  Make().PollOnce();
+  EXPECT_EQ(asked, 1);
 }
 
 TEST_F(PollerTest, PollsAtAFixedRateAndStopsAtOnce) {

@@ -193,6 +193,15 @@ TEST_F(ServerTest, ShowsTheNewestSnapshot) {
   EXPECT_EQ(Samples(Get(port, "/metrics")), "a_self 1\njobs 7\nself 1\n");
 }
 
+// What the exporter tells of a poll must be on the page.
+TEST_F(ServerTest, TakesThePageAfterItsOwnFamilies) {
+  handlers_.self_families = [this] {
+    store_.Store(std::make_shared<Snapshot>(Snapshot{{{"jobs", {Rendered(Gauge("jobs", 8))}}}}));
+    return std::vector{Gauge("self", 8)};
+  };
+  EXPECT_EQ(Samples(Get(Start(), "/metrics")), "jobs 8\nself 8\n");
+}
+
 TEST_F(ServerTest, ServesLargePagesWhole) {
   const FamilyList families = {Rendered(Gauge("first", 1)),
                                Rendered(Family(MetricType::Gauge, "large", ManySamples(50000))),
