@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "collectors/slurmdb/accounting.h"
+#include "collectors/slurmdb/accounting_source.h"
 
 namespace collectors {
 

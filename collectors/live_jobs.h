@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "collectors/slurmdb/accounting.h"
+#include "collectors/slurmdb/accounting_source.h"
 #include "collectors/slurmdb/job_ledger.h"
 #include "collectors/slurmdb/job_state.h"
 

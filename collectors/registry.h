@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "collectors/collector.h"
-#include "collectors/slurmdb/accounting.h"
+#include "collectors/slurmdb/accounting_source.h"
 
 namespace collectors {
 

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "collectors/slurmdb/accounting.h"
+#include "collectors/slurmdb/accounting_source.h"
 
 namespace exporter {
 

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "collectors/registry.h"
-#include "collectors/slurmdb/accounting.h"
+#include "collectors/slurmdb/accounting_source.h"
 #include "exporter/exposition/family.h"
 #include "exporter/high_water.h"
 #include "exporter/self_metrics.h"
