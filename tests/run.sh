@@ -120,16 +120,11 @@ integration() {
     tests/unit/support tests/integration
 }
 
-sreport_judges() {
-  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_usage "$@"
-}
+# judged MODULE ARGS...: a test that runs the exporter as it is shipped.
+judged() { SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m "$@"; }
 
 # Its table is worth seeing: -s.
 rules() { "$python" -m pytest -q -s -rs -p no:cacheprovider tests/rules; }
-
-slurmdbd_storm() {
-  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.storm.slurmdbd_storm "$@"
-}
 
 # Takes what npm installed for the same package-lock.json.
 dashboards() {
@@ -139,27 +134,7 @@ dashboards() {
       cp "$folder/package-lock.json" "$folder/node_modules/.installed"
   } || return 1
   "$python" -m pytest -q -rs -p no:cacheprovider tests/dashboards &&
-    SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.dashboards "$@"
-}
-
-end_to_end() {
-  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_accounting
-}
-
-quotas() {
-  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_quota
-}
-
-warned() {
-  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_warning
-}
-
-capacity_judges() {
-  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_capacity
-}
-
-audit_judges() {
-  SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m tests.e2e.test_audit
+    judged tests.dashboards "$@"
 }
 
 installed() {
@@ -169,16 +144,16 @@ installed() {
 
 # Most of these wait for something to happen, so they run while others compute; what they print comes at the end.
 waiting_steps() {
-  step e2e "against a real Slurm, judged by sacct" end_to_end
-  step slurmdbd "all that a real slurmdbd rewrites, with the exporter killed, judged by sacct and sreport" slurmdbd_storm
-  step usage "roll-ups of a real slurmdbd, judged by sreport" sreport_judges America/New_York
-  step quota "limits and quotas of a real Slurm, judged by slurmctld" quotas
-  step capacity "clusters, nodes and reservations of a real Slurm, judged by sreport and sacctmgr" capacity_judges
-  step audit "changes, runaway jobs and usage against jobs, judged by sacctmgr, sreport and sacct" audit_judges
+  step e2e "against a real Slurm, judged by sacct" judged tests.e2e.test_accounting
+  step slurmdbd "all that a real slurmdbd rewrites, with the exporter killed, judged by sacct and sreport" judged tests.storm.slurmdbd_storm
+  step usage "roll-ups of a real slurmdbd, judged by sreport" judged tests.e2e.test_usage America/New_York
+  step quota "limits and quotas of a real Slurm, judged by slurmctld" judged tests.e2e.test_quota
+  step capacity "clusters, nodes and reservations of a real Slurm, judged by sreport and sacctmgr" judged tests.e2e.test_capacity
+  step audit "changes, runaway jobs and usage against jobs, judged by sacctmgr, sreport and sacct" judged tests.e2e.test_audit
   step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
   step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules
   step alerts "alerts delivered by a real Prometheus and Alertmanager" "$python" -m tests.e2e.test_alerts
-  step warning "from jobs of a real Slurm that use up a quota to the coordinator's mail" warned
+  step warning "from jobs of a real Slurm that use up a quota to the coordinator's mail" judged tests.e2e.test_warning
   step storm "random histories of the job ledger on a private MariaDB" "$python" -m tests.storm.ledger_storm
   step kills "the exporter killed at random moments while the database changes" "$python" -m tests.storm.kills --kills 25
   step dashboards "Grafana dashboards: by Grafana's types, on a Prometheus with days of history, and drawn" dashboards
@@ -207,8 +182,8 @@ if ((long || list)); then
     env SLURMDBD_TEST_HISTORIES=20000 build/release/tests/unit/collectors/slurmdb/slurmdb_test --gtest_filter='*History*'
   step storms "10,000 histories on a private MariaDB" "$python" -m tests.storm.ledger_storm --long
   step 1000kills "1,000 kills" "$python" -m tests.storm.kills --kills 1000
-  step zones "the same in other time zones" sreport_judges UTC Asia/Kolkata
-  step slurmdbd2 "the same for a quarter of an hour" slurmdbd_storm --long
+  step zones "the same in other time zones" judged tests.e2e.test_usage UTC Asia/Kolkata
+  step slurmdbd2 "the same for a quarter of an hour" judged tests.storm.slurmdbd_storm --long
   step faults2 "the same for two minutes" "$python" -m tests.storm.faults --long
   step drawn "dashboards drawn wide and narrow, dark and light" dashboards --every-look
   step broken "rules broken one by one, each noticed" "$python" -m tests.rules.broken
