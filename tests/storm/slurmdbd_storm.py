@@ -30,17 +30,16 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tests.e2e import judge
-from tests.e2e.servers import exporter_binary
+from tests.e2e.servers import unavailable
 from tests.integration.usage_judge import windows
-from tests.storm.kills import CORRECTIONS, LABEL, Exporter, counters_on
-from tests.storm.recount import LABELS, Counts, Key
+from tests.storm.kills import Exporter, counters_on
+from tests.storm.recount import Counts, Key
+from tests.storm.scrape_judge import Judge, Usage, differences, unfinished, usage_on
 from tests.storm.truth import LATE, PURGED, RUNAWAY, Truth
 from tests.storm.watcher import Scrape, Watcher, polled
-from tests.support import slurm as slurm_support
 from tests.support.accounting import Job, JobState, SlurmdbdWriter
 from tests.support.mariadb import MariaDBError, PrivateMariaDB
 from tests.support.random_jobs import run_jobs
@@ -63,106 +62,10 @@ CHARGED = (("games", "physics"), ("mail", "chemistry"), ("daemon", "chemistry"),
 # What may take something back, and what is then said of it.
 WHY = {"late_end": {LATE}, "runaway": {RUNAWAY}}
 RECONNECTION = 40  # seconds after slurmdbd is back until the controllers have told it all
-Usage = dict[tuple[str, ...], int]  # (cluster, account, user or "", tres, period) -> base units
 
 
 def local(instant: int) -> str:
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def usage_on(page: str, name: str = "usage_rolled_up") -> Usage:
-    """Of accounts and users, zeros left out."""
-    found: Usage = {}
-    starts = tuple(f"slurmdbd_{kind}_{name}_tres_seconds{{" for kind in ("account", "user"))
-    for line in page.splitlines():
-        if line.startswith(starts):
-            sample, _, value = line.rpartition(" ")
-            labels = dict(LABEL.findall(sample))
-            if number := int(float(value)):
-                found[labels["cluster"], labels["account"], labels.get("user", ""), labels["tres"], labels["period"]] = number
-    return found
-
-
-def differences(here: Usage | Counts, there: Usage | Counts) -> list[str]:
-    return [f"{key}: {here.get(key, 0)} instead of {there.get(key, 0)}" for key in sorted(here.keys() | there.keys()) if here.get(key, 0) != there.get(key, 0)]
-
-
-def unfinished(key: Key) -> bool:
-    """Of rows that slurmdbd made up from an end whose start had not come, with neither partition nor QOS: a moment later they have
-    both. A copy of the tables that falls between two such moments does not hold them, a poll may."""
-    labels = ("cluster", *LABELS.get(key[0], ()))
-    return "partition" in labels and not key[1 + labels.index("partition")]
-
-
-class Judge:
-    """Looks at every scrape of one exporter, in their order."""
-
-    def __init__(self, watcher: Watcher, truth: Truth, keeps_state: bool) -> None:
-        self.watcher, self.truth, self.keeps_state = watcher, truth, keeps_state
-        self.wrong: dict[str, list[str]] = {"falls": [], "above the recount": [], "below the recount": [], "differ in the end": []}
-        self.explained: Counter[str] = Counter()  # falls without state, by what took it back
-        self.last: dict[Key, tuple[int, Scrape]] = {}
-        self.seen = 0
-
-    def note(self, kind: str, text: str) -> None:
-        self.wrong[kind].append(text)
-        if len(self.wrong[kind]) <= 5:
-            print(f"!! {self.watcher.name}: {kind}: {text}", flush=True)
-
-    def look(self) -> None:
-        """To be called after each step of the truth: at the scrapes that are older than it."""
-        scrapes = [scrape for scrape in self.watcher.take(self.truth.steps[-1].read) if scrape.counters]
-        while scrapes:  # by life, as what was taken back depends on when it began
-            life = [scrape for scrape in scrapes if scrape.life == scrapes[0].life]
-            scrapes = scrapes[len(life) :]
-            counts = self.truth.steps[-1].counts
-            taken: Counter[Key] = sum(self.truth.taken(0 if self.keeps_state else life[0].born).values(), Counter())
-            for scrape in life:
-                self.seen += 1
-                self._look_at(scrape, counts, taken)
-
-    def _look_at(self, scrape: Scrape, counts: Counts, taken: Counter[Key]) -> None:
-        for key, value in scrape.counters.items():
-            if unfinished(key):
-                continue
-            if key[0] == CORRECTIONS:
-                if not self.keeps_state:
-                    continue
-            elif value > (limit := counts.get(key, 0) + taken[key]):
-                self.note("above the recount", f"{key}: {value} in life {scrape.life}, at most {limit} is possible")
-            before = self.last.get(key)
-            if before and value < before[0]:
-                self._fallen(key, *before, value, scrape)
-            self.last[key] = (value, scrape)
-        for key in self.last.keys() - scrape.counters.keys():
-            value, before = self.last.pop(key)
-            if key[0] != CORRECTIONS or self.keeps_state:
-                self._fallen(key, value, before, 0, scrape)
-
-    def _fallen(self, key: Key, value: int, before: Scrape, now: int, scrape: Scrape) -> None:
-        text = f"{key}: {value} in life {before.life}, {now} in life {scrape.life}"
-        if self.keeps_state or before.life == scrape.life:
-            return self.note("falls", text)
-        reasons = {reason: amount for reason, series in self.truth.taken(before.born, scrape.ended).items() if (amount := series[key])}
-        if value - now > sum(reasons.values()):
-            return self.note("falls", f"{text}; taken back: {reasons}")
-        for reason in reasons:
-            self.explained[reason] += 1
-
-    def nothing_lost(self, scrape: Scrape, counts: Counts) -> None:
-        """`counts` are of an instant that the scrape has passed."""
-        for key, least in counts.items():
-            if (value := scrape.counters.get(key, 0)) < least:
-                self.note("below the recount", f"{key}: {value} in life {scrape.life}, {least} by SQL before")
-
-    def final(self, judged: Counts, held: Counts, what: str) -> int:
-        """How many series were compared; `judged` has whole metrics."""
-        page = counters_on(self.watcher.exporter.scrape() or "")
-        metrics = {key[0] for key in judged}
-        shown = {key: value - held.get(key, 0) for key, value in page.items() if key[0] in metrics}
-        for text in differences(shown, judged):
-            self.note("differ in the end", f"{what}: {text}")
-        return len(judged)
 
 
 class Storm:
@@ -645,9 +548,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--folder", help="keep pages and logs there")
     parser.add_argument("--without-state", action="store_true", help="no --state.directory where there should be one: counters will fall")
     options = parser.parse_args(words)
-    binary = exporter_binary()
-    reason = slurm_support.unavailable() or (None if binary and binary.exists() else "no exporter: build it, or name it in SLURMDBD_EXPORTER")
-    if reason:
+    if reason := unavailable():
         print(f"skipped: {reason}")
         return 77
     try:
