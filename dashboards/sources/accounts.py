@@ -37,6 +37,7 @@ BRANCH = 'slurmdbd_account_info{cluster=~"$cluster",path=~"(.*/)?($account)(/.*)
 OF_BRANCH = f"on (cluster, account) group_left () max by (cluster, account) ({BRANCH})"
 USED_UP = words(v0=("used up", RED))
 SHARE = steps((0.8, ORANGE), (0.95, RED))
+PACE = ((1, ORANGE), (1.5, RED))
 
 
 def quota(recorded: str) -> str:
@@ -76,14 +77,7 @@ def quotas() -> Json:
             Column("B", "Hours used", "short", decimals=1),
             Column("C", "Quota", "short", decimals=1),
             Column("D", "Committed", "short", decimals=1),
-            Column(
-                "E",
-                "At this pace",
-                "percentunit",
-                decimals=0,
-                thresholds=steps((1, ORANGE), (1.5, RED), base="text"),
-                custom__cellOptions=colored_text(),
-            ),
+            common.share_column("E", "At this pace", *PACE),
             Column("F", "Runs out", "dateTimeFromNow", mappings=USED_UP, custom__cellOptions=colored_text()),
         ],
         sort="Used",
@@ -120,7 +114,7 @@ def at_a_glance() -> list[Json]:
             "By the end of the period, if it goes on as since its start. Above 100 % the quota runs out before the period ends.",
             query(f"max({worst} / on (cluster) group_left () ({ELAPSED} > 0))", instant=True),
             "percentunit",
-            thresholds=steps((1, ORANGE), (1.5, RED)),
+            thresholds=steps(*PACE),
             decimals=0,
             empty=no_quota,
         ),

@@ -11,6 +11,7 @@ T = Scope("cluster", "tres")
 # From below upwards.
 KINDS = {"allocated": GREEN, "planned": PURPLE, "idle": BLUE, "planned_down": ORANGE, "down": RED}
 USEFUL = steps((0.6, GREEN), base=BLUE)
+LOST = steps((0.05, ORANGE), (0.1, RED))
 
 
 def share(kind: str, period: str, by: str, scope: Scope = T, **matchers: str) -> str:
@@ -23,28 +24,16 @@ def share(kind: str, period: str, by: str, scope: Scope = T, **matchers: str) ->
 def glance() -> list[Json]:
     used = "What was allocated, of all that the chosen clusters had, down times included. sreport cluster Utilization says the same."
     down = "Down, drained or in planned maintenance, of all that the chosen clusters had."
+    numbers = [
+        stat(title, used, query(share("allocated", period, ""), instant=True), "percentunit", decimals=1, thresholds=USEFUL, filled=period == "month")
+        for title, period in (("Used this month", "month"), ("Last month", "last_month"), ("Yesterday", "last_day"))
+    ]
+    numbers += [
+        stat(title, down, query(share("=~down|planned_down", period, ""), instant=True), "percentunit", decimals=1, thresholds=LOST, empty="none")
+        for title, period in (("Lost this month", "month"), ("Lost last month", "last_month"))
+    ]
     return [
-        stat("Used this month", used, query(share("allocated", "month", ""), instant=True), "percentunit", decimals=1, thresholds=USEFUL, filled=True),
-        stat("Last month", used, query(share("allocated", "last_month", ""), instant=True), "percentunit", decimals=1, thresholds=USEFUL),
-        stat("Yesterday", used, query(share("allocated", "last_day", ""), instant=True), "percentunit", decimals=1, thresholds=USEFUL),
-        stat(
-            "Lost this month",
-            down,
-            query(share("=~down|planned_down", "month", ""), instant=True),
-            "percentunit",
-            decimals=1,
-            thresholds=steps((0.05, ORANGE), (0.1, RED)),
-            empty="none",
-        ),
-        stat(
-            "Lost last month",
-            down,
-            query(share("=~down|planned_down", "last_month", ""), instant=True),
-            "percentunit",
-            decimals=1,
-            thresholds=steps((0.05, ORANGE), (0.1, RED)),
-            empty="none",
-        ),
+        *numbers,
         stat(
             "Nodes away now",
             "Down or drained; the table below names them.",

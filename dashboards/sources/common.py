@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from dashboards.sources.grafana import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Json, annotation, datasource, fixed, labels_of, link, override, words
+from dashboards.sources.grafana import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    Column,
+    Json,
+    annotation,
+    colored_text,
+    datasource,
+    fixed,
+    labels_of,
+    link,
+    override,
+    steps,
+    words,
+)
 
 OVERVIEW, ACCOUNTS, USERS, OUTCOMES = "slurmdbd-overview", "slurmdbd-accounts", "slurmdbd-users", "slurmdbd-outcomes"
 CAPACITY, AUDIT, EXPORTER = "slurmdbd-capacity", "slurmdbd-audit", "slurmdbd-exporter"
 
 # Ends that are nobody's wish. A timeout is the user's business as much as a failure.
 FAILED = "=~failed|timeout|out_of_memory|node_fail|boot_fail|deadline"
+FAILED_SHARES = ((0.25, ORANGE), (0.5, RED))
 SEVERITIES = words(critical=("critical", RED), warning=("warning", ORANGE), info=("info", BLUE))
 STATES = {
     "completed": GREEN,
@@ -29,6 +48,11 @@ STATES = {
 
 def state_colors(*states: str) -> list[Json]:
     return [override(state, color=fixed(STATES[state])) for state in states or STATES]
+
+
+def share_column(source: str, name: str, *limits: tuple[float, str], decimals: int = 0) -> Column:
+    """A share in plain text, coloured from the first limit on."""
+    return Column(source, name, "percentunit", decimals=decimals, thresholds=steps(*limits, base="text"), custom__cellOptions=colored_text())
 
 
 def variables(*more: Json) -> list[Json]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dashboards.sources import common
-from dashboards.sources.grafana import ORANGE, RED, Column, Json, bargauge, board, query, stat, steps, table, timeseries
+from dashboards.sources.grafana import Column, Json, bargauge, board, query, stat, steps, table, timeseries
 from dashboards.sources.metrics import Scope, hours, lowest, total
 
 S = Scope("cluster", "partition", "account")
 P = Scope("cluster", "partition")
 ENDS = "!~requeued|resizing"
-FAILED_SHARE = steps((0.25, ORANGE), (0.5, RED))
+FAILED_SHARE = steps(*common.FAILED_SHARES)
 
 
 def ended(by: str, state: str = ENDS) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.sources import common
-from dashboards.sources.grafana import BLUE, ORANGE, RED, Column, Json, board, colored_text, query, stat, steps, table, timeseries
+from dashboards.sources.grafana import BLUE, Column, Json, board, query, stat, steps, table, timeseries
 from dashboards.sources.metrics import Scope, hours, total
 
 S = Scope("cluster", "account", "user")
@@ -108,14 +108,7 @@ def accounts() -> Json:
             Column("B", "Waiting", "short"),
             Column("C", "Core-hours", "short", decimals=1),
             Column("D", "Share", "percentunit", gauge=True, decimals=0, thresholds=steps(base=BLUE)),
-            Column(
-                "E",
-                "Failed",
-                "percentunit",
-                decimals=0,
-                thresholds=steps((0.25, ORANGE), (0.5, RED), base="text"),
-                custom__cellOptions=colored_text(),
-            ),
+            common.share_column("E", "Failed", *common.FAILED_SHARES),
         ],
         sort="Core-hours",
         empty="No jobs and no use",
