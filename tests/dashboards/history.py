@@ -26,7 +26,7 @@ import yaml
 
 from deploy.demo import history, site
 from tests.dashboards import past as turned
-from tests.e2e.servers import ServerError, Process
+from tests.e2e.servers import Process, ServerError, database_flags
 from tests.support.accounting import SlurmdbdWriter
 from tests.support.mariadb import PrivateMariaDB, free_port
 
@@ -155,11 +155,7 @@ class Past:
         return samples
 
     def _command(self, server: PrivateMariaDB) -> list[str]:
-        password = self.folder / "password"
-        password.touch(0o600)
-        password.write_text(server.passwords["slurmdbd_exporter"] + "\n")
-        flags = {"database.socket": server.socket, "database.user": "slurmdbd_exporter", "database.password-file": password}
-        flags |= {"timezone": "UTC", "quota.decay-half-life": "0", "quota.reset-period": "monthly"}
+        flags = database_flags(server, self.folder) | {"quota.decay-half-life": "0", "quota.reset-period": "monthly"}
         return [str(self._exporter), *(f"--{name}={value}" for name, value in flags.items())]
 
     def _evaluate_rules(self) -> None:

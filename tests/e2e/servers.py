@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -13,13 +14,18 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from prometheus_client import parser as text_parser
 
+from tests.support import slurm as slurm_support
+from tests.support.mariadb import PASSWORDS, PrivateMariaDB
 from tests.support.slurm import die_with_parent
 
+USER = "slurmdbd_exporter"  # of the database
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+MIB = 2**20
 Totals = dict[tuple[str, ...], int]
 
 
@@ -38,12 +44,33 @@ def exporter_binary() -> pathlib.Path | None:
 
 
 def unavailable() -> str | None:
-    """Why this file's programs cannot be run here, or None."""
+    """Why a real Slurm, the exporter and a Prometheus cannot be run here, or None."""
+    if reason := slurm_support.unavailable():
+        return reason
     binary = exporter_binary()
     if binary is None or not binary.exists():
         return "no exporter: build it, or name it in SLURMDBD_EXPORTER"
     missing = [program for program in ("prometheus", "promtool") if shutil.which(program) is None]
     return f"{', '.join(missing)} not installed (deploy/packages.sh test)" if missing else None
+
+
+def password_file(folder: pathlib.Path) -> pathlib.Path:
+    """The exporter's password in a file of its own."""
+    path = folder / "password"
+    path.touch(mode=0o600)
+    path.write_text(PASSWORDS[USER] + "\n")
+    return path
+
+
+def database_flags(database: PrivateMariaDB, folder: pathlib.Path) -> dict[str, object]:
+    """How the exporter reaches a database whose clusters live in UTC; its password is put into the folder."""
+    return {
+        "database.socket": database.socket,
+        "database.name": database.database,
+        "database.user": USER,
+        "database.password-file": password_file(folder),
+        "timezone": "UTC",
+    }
 
 
 def rfc3339(instant: int) -> str:
@@ -57,21 +84,45 @@ def integer(value: float) -> int:
     return int(value)
 
 
+def in_slurms_units(labels: Mapping[str, str], value: float) -> int:
+    """Whole MiB of memory, where the page has bytes."""
+    return integer(value / MIB if labels.get("tres") == "mem" else value)
+
+
 @dataclasses.dataclass(frozen=True)
 class Page:
     """A page in Prometheus' text format."""
 
     text: str
 
+    @functools.cached_property
+    def samples(self) -> dict[str, list[tuple[dict[str, str], float]]]:
+        """Name -> labels and value."""
+        found: dict[str, list[tuple[dict[str, str], float]]] = defaultdict(list)
+        for family in text_parser.text_string_to_metric_families(self.text):
+            for sample in family.samples:
+                found[sample.name].append((sample.labels, sample.value))
+        return found
+
     def totals(self, metric: str, by: Sequence[str]) -> Totals:
         """The samples of a metric, summed up by these labels."""
         sums: Totals = {}
-        for family in text_parser.text_string_to_metric_families(self.text):
-            for sample in family.samples:
-                if sample.name == metric:
-                    key = tuple(sample.labels[label] for label in by)
-                    sums[key] = sums.get(key, 0) + integer(sample.value)
+        for labels, value in self.samples[metric]:
+            key = tuple(labels[label] for label in by)
+            sums[key] = sums.get(key, 0) + integer(value)
         return sums
+
+    def figures(self, metric: str, *by: str, **where: str) -> Totals:
+        """The samples of a metric with these labels, one for each of the values of others, in whole numbers of Slurm's units: MiB of memory."""
+        found: Totals = {}
+        for labels, value in self.samples[metric]:
+            if any(labels[label] != wanted for label, wanted in where.items()):
+                continue
+            key = tuple(labels[label] for label in by)
+            if key in found:
+                raise ServerError(f"{metric}{labels}: {key} twice")
+            found[key] = in_slurms_units(labels, value)
+        return found
 
     def lines(self, metric: str, labels: Mapping[str, str]) -> list[str]:
         """The lines of a metric that carry these labels."""

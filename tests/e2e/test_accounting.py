@@ -11,19 +11,19 @@ with sacct's. All of it exactly: every number is whole.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import pathlib
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from prometheus_client.openmetrics import parser as openmetrics_parser  # noqa: E402
 
 from tests.e2e import judge, scenario, servers  # noqa: E402
+from tests.e2e.comparison import Comparison  # noqa: E402
 from tests.support import slurm as slurm_support  # noqa: E402
 from tests.support.mariadb import PrivateMariaDB  # noqa: E402
 from tests.support.slurm import PrivateSlurm, SlurmError, free_port  # noqa: E402
@@ -34,68 +34,7 @@ SETTLE = 10  # of the serving exporter: records of jobs arrive up to about 5 s l
 COUNTERS = ("slurmdbd_account_tres_seconds_total", "slurmdbd_user_tres_seconds_total", "slurmdbd_jobs_started_total",
             "slurmdbd_jobs_ended_total", "slurmdbd_jobs_ended_tres_seconds_total", "slurmdbd_job_wait_seconds_bucket",
             "slurmdbd_job_run_seconds_sum")  # fmt: skip
-SHOWN = 3  # differences of a kind that are told about
 Totals = dict[tuple[str, ...], int]
-
-
-@dataclasses.dataclass
-class Kind:
-    """One line of the table at the end."""
-
-    name: str
-    compared: int = 0
-    differ: int = 0
-    least: int = 1
-
-
-class Comparison:
-    """Counts how many numbers are equal, and tells about those that are not."""
-
-    def __init__(self) -> None:
-        self.kinds: dict[str, Kind] = {}
-        self.details: list[str] = []
-
-    def compare(
-        self, kind: str, expected: Totals, actual: Totals, evidence: Callable[[tuple[str, ...]], str], least: int = 1
-    ) -> None:
-        """Numbers that are 0 in one and absent in the other are equal, and not counted."""
-        line = self.kinds.setdefault(kind, Kind(kind, least=least))
-        for key in sorted(expected.keys() | actual.keys()):
-            want, have = expected.get(key, 0), actual.get(key, 0)
-            if want == have == 0:
-                continue
-            line.compared += 1
-            if want != have:
-                line.differ += 1
-                if line.differ <= SHOWN:
-                    shown = "absent" if key not in actual else have
-                    self.details.append(f"{kind}: {'/'.join(key)}: expected {want}, is {shown}\n{evidence(key)}")
-
-    def check(self, kind: str, right: bool, detail: str = "") -> None:
-        line = self.kinds.setdefault(kind, Kind(kind))
-        line.compared += 1
-        if not right:
-            line.differ += 1
-            self.details.append(f"{kind}: {detail}")
-
-    def table(self) -> str:
-        width = max(len(name) for name in self.kinds)
-        lines = [f"{'kind of number':<{width}}  compared  differ", "-" * (width + 18)]
-        lines += [f"{kind.name:<{width}}  {kind.compared:>8}  {kind.differ:>6}" for kind in self.kinds.values()]
-        everything = list(self.kinds.values())
-        lines.append("-" * (width + 18))
-        compared, differ = sum(kind.compared for kind in everything), sum(kind.differ for kind in everything)
-        lines.append(f"{'all':<{width}}  {compared:>8}  {differ:>6}")
-        return "\n".join(lines)
-
-    def failures(self) -> list[str]:
-        found = [f"{kind.name}: {kind.differ} of {kind.compared} differ" for kind in self.kinds.values() if kind.differ]
-        found += [
-            f"{kind.name}: only {kind.compared} compared, fewer than {kind.least}"
-            for kind in self.kinds.values()
-            if kind.compared < kind.least
-        ]
-        return found
 
 
 # What is compared: kind, metric, labels, sacct's answer, fewest numbers. The labels of a metric with TRES end with "tres".
@@ -152,9 +91,6 @@ class Run:
     def __init__(self, folder: pathlib.Path, database: PrivateMariaDB, slurm: PrivateSlurm) -> None:
         self.database, self.slurm, self.comparison = database, slurm, Comparison()
         self.epoch = int(time.time()) - 60
-        password = folder / "password"
-        password.touch(mode=0o600)
-        password.write_text(database.passwords["slurmdbd_exporter"] + "\n")
         self.exporter = servers.Exporter(
             folder,
             free_port(slurm.ports),
@@ -162,8 +98,8 @@ class Run:
                 "database.host": "127.0.0.1",
                 "database.port": database.port,
                 "database.name": database.database,
-                "database.user": "slurmdbd_exporter",
-                "database.password-file": password,
+                "database.user": servers.USER,
+                "database.password-file": servers.password_file(folder),
                 "timezone": "UTC",
                 "counter.epoch": servers.rfc3339(self.epoch),
             },
@@ -194,7 +130,7 @@ class Run:
             def evidence(key: tuple[str, ...], metric: str = metric, by: tuple[str, ...] = by) -> str:
                 return "\n".join([*rows_of(rows, by, key), *page.lines(metric, dict(zip(by, key, strict=True)))])
 
-            self.comparison.compare(f"{kind} ({how})", expected, actual, evidence, least)
+            self.comparison.compare(f"{kind} ({how})", expected, actual, least, evidence=evidence)
 
     def against_prometheus(self, rows: list[judge.Row], wanted: Wanted) -> None:
         for kind, metric, by, expected, least in wanted:
@@ -205,7 +141,7 @@ class Run:
             def evidence(key: tuple[str, ...], by: tuple[str, ...] = by) -> str:
                 return "\n".join(rows_of(rows, by, key))
 
-            self.comparison.compare(f"{kind} (PromQL)", expected, actual, evidence, least)
+            self.comparison.compare(f"{kind} (PromQL)", expected, actual, least, evidence=evidence)
 
     def at_a_quiet_instant(self) -> None:
         """Jobs run, wait and are suspended; nothing starts or ends for a while."""
@@ -231,8 +167,8 @@ class Run:
             "waiting, running, suspended: sacct = squeue",
             judge.queue(self.slurm.clusters.values(), by),
             judge.present(rows, by),
-            lambda key: "\n".join(rows_of(rows, by, key)),
             10,
+            evidence=lambda key: "\n".join(rows_of(rows, by, key)),
         )
         self.check_judge(rows, at, "at the quiet instant")
         self.against_page("--once", page, rows, consumption(rows))
@@ -289,7 +225,7 @@ class Run:
             # A job's joules are counted again in each hour that is rolled up again.
             actual = {key[:-1]: value for key, value in totals.items() if key[-1] == "year" and key[-2] != "energy"}
             expected = {key: value for key, value in judged[with_login].items() if key[-1] != "energy"}
-            self.comparison.compare(f"usage per {kind}: sreport after the roll-up", expected, actual, lambda key: "", 20)
+            self.comparison.compare(f"usage per {kind}: sreport after the roll-up", expected, actual, 20)
 
     def wait_for_poll(self, instant: int) -> None:
         """Waits until Prometheus has a page whose poll was after an instant."""
@@ -316,7 +252,7 @@ class Run:
         def evidence(key: tuple[str, ...]) -> str:
             return "\n".join(row.text for row in rows if (row.cluster, str(row.job_raw), str(row.submit)) == key)
 
-        self.comparison.compare(f"seconds of each row: sacct = tables ({when})", expected, actual, evidence, 20)
+        self.comparison.compare(f"seconds of each row: sacct = tables ({when})", expected, actual, 20, evidence=evidence)
 
     def check_formats(self, page: servers.Page) -> None:
         for name, text in (("--once", page.text), ("served", self.exporter.scrape())):
@@ -342,10 +278,6 @@ def rows_of(rows: list[judge.Row], by: Sequence[str], key: tuple[str, ...]) -> l
     """sacct's lines that add up to a number."""
     labels = [(label, value) for label, value in zip(by, key, strict=True) if label != "tres"]
     return [row.text for row in rows if all(getattr(row, label) == value for label, value in labels)]
-
-
-def unavailable() -> str | None:
-    return slurm_support.unavailable() or servers.unavailable()
 
 
 def run() -> Comparison:
@@ -378,8 +310,7 @@ def run() -> Comparison:
 def test_numbers_equal_those_of_sacct(capsys) -> None:
     import pytest
 
-    reason = unavailable()
-    if reason:
+    if reason := servers.unavailable():
         pytest.skip(reason)
     with capsys.disabled():
         comparison = run()
@@ -388,17 +319,10 @@ def test_numbers_equal_those_of_sacct(capsys) -> None:
 
 
 def main() -> int:
-    reason = unavailable()
-    if reason:
+    if reason := servers.unavailable():
         print(f"skipped: {reason}")
         return 77
-    comparison = run()
-    for detail in comparison.details:
-        print(detail)
-    print(comparison.table())
-    for failure in comparison.failures():
-        print(failure)
-    return 1 if comparison.failures() else 0
+    return run().report()
 
 
 if __name__ == "__main__":

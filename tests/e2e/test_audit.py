@@ -23,65 +23,19 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from prometheus_client import parser as text_parser
-
 from tests.e2e import judge, servers
-from tests.e2e.test_usage import CLUSTERS, DAY, HOUR, MIB, Site
+from tests.e2e.comparison import Comparison
+from tests.e2e.servers import MIB, Totals
+from tests.e2e.test_usage import CLUSTERS, DAY, HOUR, Site
 from tests.support import slurm as slurm_support
 from tests.support.accounting import SlurmdbdWriter
-from tests.support.mariadb import DATABASE, PASSWORDS, PrivateMariaDB
+from tests.support.mariadb import PrivateMariaDB
 from tests.support.slurm import PrivateSlurm, wait_until
 from tests.support.values import ReservationFlag
 
 DISCREPANCY = "slurmdbd_usage_discrepancy_tres_seconds"
 CAUSES = ("reservation", "suspension", "clipping", "unexplained")
 UNNAMED = {"msgtype=1483": "remove_cluster_resources"}  # Slurm 22.05 has no name for it
-Figures = dict[tuple[str, ...], int]
-
-
-def figures(text: str, name: str, *labels: str, **where: str) -> Figures:
-    """Samples by these labels, in Slurm's units."""
-    found: Figures = {}
-    for family in text_parser.text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name == name and all(sample.labels[label] == value for label, value in where.items()):
-                unit = MIB if sample.labels.get("tres") == "mem" else 1
-                if sample.value % unit:
-                    raise servers.ServerError(f"{sample}: not whole units")
-                found[tuple(sample.labels[label] for label in labels)] = int(sample.value) // unit
-    return found
-
-
-class Comparison:
-    """Figures compared and those that differ, by what they are."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, list[int]] = {}
-        self.least: dict[str, int] = {}
-        self.details: list[str] = []
-
-    def compare(self, what: str, judged: Figures, actual: Figures, least: int = 1) -> None:
-        """What is 0 in one and absent in the other is equal. `least`: so many have to be compared in all."""
-        row = self.rows.setdefault(what, [0, 0])
-        self.least[what] = least
-        for key in sorted(judged.keys() | actual.keys()):
-            row[0] += 1
-            if judged.get(key, 0) != actual.get(key, 0):
-                row[1] += 1
-                if len(self.details) < 40:
-                    self.details.append(f"{what}: {key}: judge {judged.get(key, 'absent')}, exporter {actual.get(key, 'absent')}")
-
-    def table(self) -> str:
-        lines = [f"{'what':<66} {'compared':>9} {'differ':>7}", "-" * 84]
-        lines += [f"{what:<66} {row[0]:>9} {row[1]:>7}" for what, row in self.rows.items()]
-        return "\n".join([*lines, "-" * 84, f"{'all':<66} {sum(row[0] for row in self.rows.values()):>9} {self.differ():>7}"])
-
-    def differ(self) -> int:
-        return sum(row[1] for row in self.rows.values())
-
-    def thin(self) -> list[str]:
-        """What was compared too little to tell anything."""
-        return [f"{what}: only {row[0]}" for what, row in self.rows.items() if row[0] < self.least[what]]
 
 
 def _day_ago() -> str:
@@ -100,8 +54,8 @@ class RolledUp:
         """Reservations that jobs use in part, run beyond, or leave idle; one is changed within an hour."""
         at = self.yesterday
         # What of the reservations and of the jobs in them the cluster's own usage has, and has not.
-        self.reserved: Figures = {("cpu",): 32 * 17_477 + 10 * 1800 + 20 * 5400, ("mem",): 9000 * 17_477}
-        self.inside: Figures = {
+        self.reserved: Totals = {("cpu",): 32 * 17_477 + 10 * 1800 + 20 * 5400, ("mem",): 9000 * 17_477}
+        self.inside: Totals = {
             ("cpu",): 3 * 18_000 + 8 * 700 + 4 * 3000, ("mem",): 100 * 22_000, ("billing",): 3 * 18_000 + 8 * 1000 + 4 * 3000,
         }  # fmt: skip
         for writer in self.site.writers.values():
@@ -123,16 +77,16 @@ class RolledUp:
                     writer.resume(job, at=at + begin + 200 + pause)
                 writer.end(job, at=at + begin + seconds)
 
-    def page(self, now: int | None = None) -> str:
-        return self.site.exporter.once(now or self.site.now).text
+    def page(self) -> servers.Page:
+        return self.site.exporter.once(self.site.now)
 
-    def judged(self) -> Figures:
+    def judged(self) -> Totals:
         """What sreport has more than sacct, of yesterday, by cluster and TRES: all causes but clipping."""
         official = {(key[0], key[-1]): value for key, value in self.site.sreport("cluster AccountUtilizationByUser", self.yesterday, self.today).items() if key[1] == "root"}
-        sums: Figures = defaultdict(int)
+        sums: Totals = defaultdict(int)
         for cluster in CLUSTERS:
             rows = self.site.slurm.sacct(
-                "-D", "-X", "-T", "-M", cluster, "-S", self.site._local(self.yesterday), "-E", self.site._local(self.today),
+                "-D", "-X", "-T", "-M", cluster, "-S", self.site.local(self.yesterday), "-E", self.site.local(self.today),
                 fields=("AllocTRES", "ElapsedRaw", "State"),
             )  # fmt: skip
             for row in rows:
@@ -141,10 +95,10 @@ class RolledUp:
         keys = official.keys() | sums.keys()
         return {key: official.get(key, 0) - sums.get(key, 0) for key in keys if key[1] != "energy"}
 
-    def clipped(self) -> Figures:
+    def clipped(self) -> Totals:
         """What accounts have more than the cluster, both by sreport."""
         official = {(key[0], key[-1]): value for key, value in self.site.sreport("cluster AccountUtilizationByUser", self.yesterday, self.today).items() if key[1] == "root"}
-        words = ["cluster", "Utilization", f"start={self.site._local(self.yesterday)}", f"end={self.site._local(self.today)}", f"clusters={','.join(CLUSTERS)}", "format=Cluster,TresName,Allocated"]
+        words = ["cluster", "Utilization", f"start={self.site.local(self.yesterday)}", f"end={self.site.local(self.today)}", f"clusters={','.join(CLUSTERS)}", "format=Cluster,TresName,Allocated"]
         has = {(row[0], row[1]): int(row[2]) for row in self.site.slurm.sreport("-t", "Seconds", "-T", "ALL", *words)}
         return {key: value - has.get(key, 0) for key, value in official.items() if key[1] not in ("energy", "node")}
 
@@ -152,10 +106,10 @@ class RolledUp:
         site, compare = self.site, self.comparison.compare
         site.roll_up()
         page = self.page()
-        found = {cause: figures(page, DISCREPANCY, "cluster", "tres", cause=cause) for cause in CAUSES}
+        found = {cause: page.figures(DISCREPANCY, "cluster", "tres", cause=cause) for cause in CAUSES}
         none = dict.fromkeys(found["unexplained"], 0)
         compare("nothing is unexplained", none, found["unexplained"], 8)
-        together: Figures = defaultdict(int)
+        together: Totals = defaultdict(int)
         for cause in ("reservation", "suspension", "unexplained"):
             for key, value in found[cause].items():
                 together[key] += value
@@ -169,7 +123,7 @@ class RolledUp:
             if key[1] != "node"
         }
         compare("sreport: accounts less cluster", self.clipped(), beyond, 8)
-        compare("hours without cluster usage", {("alpha",): 0, ("beta",): 0}, figures(page, "slurmdbd_usage_gap_seconds", "cluster"), 2)
+        compare("hours without cluster usage", {("alpha",): 0, ("beta",): 0}, page.figures("slurmdbd_usage_gap_seconds", "cluster"), 2)
         self.plant()
 
     def plant(self) -> None:
@@ -182,15 +136,15 @@ class RolledUp:
         writer.execute(f"update {table} set alloc_secs = alloc_secs - 999 where {where}", (mem["id"], 2, self.yesterday))
         writer.execute("delete from alpha_usage_hour_table where time_start >= %s and time_start < %s", (self.yesterday + 2 * HOUR, self.yesterday + 5 * HOUR))
         page = self.page()
-        found = figures(page, DISCREPANCY, "cluster", "tres", cause="unexplained")
+        found = page.figures(DISCREPANCY, "cluster", "tres", cause="unexplained")
         compare("altered usage is found", dict.fromkeys(found, 0) | {("alpha", "cpu"): 54321, ("alpha", "mem"): -999}, found, 8)
-        compare("missing hours are found", {("alpha",): 3 * HOUR, ("beta",): 0}, figures(page, "slurmdbd_usage_gap_seconds", "cluster"), 2)
+        compare("missing hours are found", {("alpha",): 3 * HOUR, ("beta",): 0}, page.figures("slurmdbd_usage_gap_seconds", "cluster"), 2)
         since = self.today - 10 * HOUR + 777
         writer.execute("update beta_last_ran_table set hourly_rollup = %s", (since,))
-        compare("a roll-up to be repeated", {("beta",): since // HOUR * HOUR}, figures(self.page(), "slurmdbd_rollup_pending_since_timestamp_seconds", "cluster"), 1)
+        compare("a roll-up to be repeated", {("beta",): since // HOUR * HOUR}, self.page().figures("slurmdbd_rollup_pending_since_timestamp_seconds", "cluster"), 1)
         oldest = {("job",): "select min(time_end) as n from alpha_job_table where time_end > 0", ("usage_month",): "select min(time_start) as n from alpha_usage_month_table"}
         judged = {key: writer.select(sql)[0]["n"] for key, sql in oldest.items()}
-        told = figures(page, "slurmdbd_oldest_record_timestamp_seconds", "table", cluster="alpha")
+        told = page.figures("slurmdbd_oldest_record_timestamp_seconds", "table", cluster="alpha")
         compare("oldest records", judged, {key: told[key] for key in judged}, 2)
 
 
@@ -201,25 +155,24 @@ class Live:
         self.slurm, self.comparison = slurm, comparison
         self.writer = SlurmdbdWriter(database.connect(), "22.05", "alpha")
         self.began = int(time.time()) - DAY
-        password = folder / "password"
-        password.touch(mode=0o600)
-        password.write_text(PASSWORDS["slurmdbd_exporter"])
         state = folder / "state"
         state.mkdir()
         self.exporter = servers.Exporter(
             folder, slurm_support.free_port(slurm.ports),
-            {
-                "database.socket": database.socket, "database.name": DATABASE, "database.user": "slurmdbd_exporter",
-                "database.password-file": password, "timezone": "UTC", "counter.epoch": servers.rfc3339(self.began),
-                "counter.settle": "0s", "counter.wide-interval": "2s", "poll.interval": "1s", "state.directory": state,
-                "log.level": "warn",
+            servers.database_flags(database, folder)
+            | {
+                "counter.epoch": servers.rfc3339(self.began), "counter.settle": "0s", "counter.wide-interval": "2s",
+                "poll.interval": "1s", "state.directory": state, "log.level": "warn",
             },
         )  # fmt: skip
 
-    def counted(self) -> Figures:
-        return figures(self.exporter.scrape(), "slurmdbd_transactions_total", "cluster", "action", "actor")
+    def page(self) -> servers.Page:
+        return servers.Page(self.exporter.scrape())
 
-    def listed(self) -> Figures:
+    def counted(self) -> Totals:
+        return self.page().figures("slurmdbd_transactions_total", "cluster", "action", "actor")
+
+    def listed(self) -> Totals:
         """What sacctmgr lists, by cluster, action and actor, in the exporter's words."""
         counts: Counter[tuple[str, ...]] = Counter()
         out = self.slurm.sacctmgr("-n", "-P", "list", "transactions", f"start={time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(self.began))}", "format=Cluster,Action,Actor")
@@ -313,7 +266,7 @@ class Live:
         levels = {"Operator": "operator", "Administrator": "administrator"}
         users = [line.split("|") for line in self.slurm.sacctmgr("-n", "-P", "list", "user", "format=User,AdminLevel").splitlines()]
         judged = {(user, levels[level]): 1 for user, level in users if level in levels}
-        self.comparison.compare("sacctmgr list user: administrators", judged, figures(self.exporter.scrape(), "slurmdbd_administrator_info", "user", "level"), 3)
+        self.comparison.compare("sacctmgr list user: administrators", judged, self.page().figures("slurmdbd_administrator_info", "user", "level"), 3)
 
     # -- runaway jobs
 
@@ -334,12 +287,12 @@ class Live:
     def compare_runaways(self, what: str, judged: list[int], actual: list[int], least: int) -> None:
         self.comparison.compare(what, {(str(job),): 1 for job in judged}, {(str(job),): 1 for job in actual}, least)
 
-    def wait_for_suspects(self, expected: Figures, seconds: float = 10) -> None:
+    def wait_for_suspects(self, expected: Totals, seconds: float = 10) -> None:
         with contextlib.suppress(slurm_support.SlurmError):
             wait_until(lambda: self.suspected() == expected, "the suspects", seconds, 0.5)
 
-    def suspected(self) -> Figures:
-        return {key: value for key, value in figures(self.exporter.scrape(), "slurmdbd_runaway_jobs", "reason").items() if value}
+    def suspected(self) -> Totals:
+        return {key: value for key, value in self.page().figures("slurmdbd_runaway_jobs", "reason").items() if value}
 
     def forget(self) -> None:
         """A controller that is started with the state of some minutes ago."""
@@ -389,11 +342,11 @@ class Live:
         self.comparison.compare("after the last repair", {("all",): len(self.runaways())}, {("all",): sum(self.suspected().values())}, 1)
         # Nobody is charged for it.
         self.writer.execute("update alpha_job_table set id_assoc = 777 where id_job = %s and time_end > 0", (self.lost[1],))
-        strays = lambda: figures(self.exporter.scrape(), "slurmdbd_jobs_without_association", "cluster")  # noqa: E731
+        strays = lambda: self.page().figures("slurmdbd_jobs_without_association", "cluster")  # noqa: E731
         with contextlib.suppress(slurm_support.SlurmError):
             wait_until(lambda: strays() == {("alpha",): 1}, "the job without association", 10, 0.5)
         self.comparison.compare("jobs without association", {("alpha",): 1}, strays(), 1)
-        self.comparison.compare("clock skew", {(): 0}, figures(self.exporter.scrape(), "slurmdbd_database_clock_skew_seconds"), 1)
+        self.comparison.compare("clock skew", {(): 0}, self.page().figures("slurmdbd_database_clock_skew_seconds"), 1)
 
     def play(self) -> None:
         self.forget()
@@ -430,19 +383,16 @@ def live(comparison: Comparison) -> None:
 
 
 def main() -> int:
-    reason = slurm_support.unavailable() or servers.unavailable()
-    if reason:
+    if reason := servers.unavailable():
         print(f"skipped: {reason}")
         return 77
-    comparison, began = Comparison(), time.monotonic()
+    comparison, began = Comparison(zeros=True), time.monotonic()
     for part in (rolled_up, live):
         if len(sys.argv) > 1 and part.__name__ not in sys.argv[1:]:
             continue
         part(comparison)
         print(f"{time.monotonic() - began:6.1f} s  {part.__name__}", file=sys.stderr, flush=True)
-    for line in [*comparison.details, comparison.table(), *comparison.thin()]:
-        print(line)
-    return 1 if comparison.differ() or comparison.thin() else 0
+    return comparison.report()
 
 
 if __name__ == "__main__":

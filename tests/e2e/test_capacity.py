@@ -14,7 +14,6 @@ and compared with sreport.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import pathlib
 import re
 import sys
@@ -25,16 +24,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from prometheus_client import parser as text_parser
-
 from tests.e2e import judge, servers
+from tests.e2e.comparison import Comparison
+from tests.e2e.servers import MIB, Page, Totals
 from tests.e2e.test_usage import CAPACITY, CLUSTERS, DAY, HOUR, Site
 from tests.integration.usage_judge import windows
-from tests.support import slurm as slurm_support
-from tests.support.mariadb import DATABASE, PASSWORDS, PrivateMariaDB
+from tests.support.mariadb import PrivateMariaDB
 from tests.support.slurm import PrivateSlurm, wait_until
 
-MIB = 2**20
 # Column of sreport -> kind.
 KINDS = {
     "Allocated": "allocated", "Down": "down", "PlannedDown": "planned_down", "Idle": "idle", "Reserved": "planned",
@@ -43,80 +40,13 @@ KINDS = {
 # Word of sacctmgr -> word of the exporter.
 STATES = {"DOWN": "down", "DRAIN": "drained", "DRNG": "draining", "FAIL": "fail", "MAINT": "maint", "IDLE": "idle", "INVAL": "inval"}
 NODE = {"cpu": 64, "mem": 256_000, "billing": 64}
-Figures = dict[tuple[str, ...], int]
 
 
-@dataclasses.dataclass(frozen=True)
-class Page:
-    """Samples in whole numbers, in Slurm's units."""
-
-    samples: list[tuple[str, dict[str, str], float]]
-
-    @staticmethod
-    def parse(text: str) -> Page:
-        return Page(
-            [
-                (sample.name, sample.labels, sample.value)
-                for family in text_parser.text_string_to_metric_families(text)
-                for sample in family.samples
-            ]
-        )
-
-    def figures(self, name: str, *labels: str, **where: str) -> Figures:
-        found: Figures = {}
-        for sample, have, value in self.samples:
-            if sample != name or any(have[label] != wanted for label, wanted in where.items()):
-                continue
-            unit = MIB if have.get("tres") == "mem" else 1
-            if value % unit:
-                raise servers.ServerError(f"{sample}{have}: {value} is not whole units")
-            key = tuple(have[label] for label in labels)
-            if key in found:
-                raise servers.ServerError(f"{sample}{have}: twice")
-            found[key] = int(value) // unit
-        return found
-
-
-class Comparison:
-    """Figures compared and those that differ, by what they are."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, list[int]] = {}
-        self.least: dict[str, int] = {}
-        self.details: list[str] = []
-
-    def compare(self, what: str, judged: Figures, actual: Figures, least: int = 1, moment: str = "") -> None:
-        """What is 0 in one and absent in the other is equal, and not counted. `least`: so many have to be compared in all."""
-        row = self.rows.setdefault(what, [0, 0])
-        self.least[what] = least
-        for key in sorted(judged.keys() | actual.keys()):
-            want, have = judged.get(key, 0), actual.get(key, 0)
-            if want == have == 0:
-                continue
-            row[0] += 1
-            if want != have:
-                row[1] += 1
-                if len(self.details) < 40:
-                    self.details.append(f"{what} {moment}: {key}: judge {judged.get(key, 'absent')}, exporter {actual.get(key, 'absent')}")
-
-    def table(self) -> str:
-        lines = [f"{'what':<60} {'compared':>9} {'differ':>7}", "-" * 78]
-        lines += [f"{what:<60} {row[0]:>9} {row[1]:>7}" for what, row in self.rows.items()]
-        return "\n".join([*lines, "-" * 78, f"{'all':<60} {sum(row[0] for row in self.rows.values()):>9} {self.differ():>7}"])
-
-    def differ(self) -> int:
-        return sum(row[1] for row in self.rows.values())
-
-    def thin(self) -> list[str]:
-        """What was compared too little to tell anything."""
-        return [f"{what}: only {row[0]}" for what, row in self.rows.items() if row[0] < self.least[what]]
-
-
-def utilization(slurm: PrivateSlurm, start: str, end: str, clusters: tuple[str, ...]) -> Figures:
+def utilization(slurm: PrivateSlurm, start: str, end: str, clusters: tuple[str, ...]) -> Totals:
     """(cluster, tres, kind) -> TRES-seconds, as sreport says."""
     columns = ("Cluster", "TresName", *KINDS)
     words = ["cluster", "Utilization", f"start={start}", f"end={end}", f"clusters={','.join(clusters)}", f"format={','.join(columns)}"]
-    figures: Figures = {}
+    figures: Totals = {}
     for row in slurm.sreport("-t", "Seconds", "-T", "ALL", *words):
         named = dict(zip(columns, row, strict=True))
         for column, kind in KINDS.items():
@@ -150,18 +80,18 @@ def run_rolled_up(zone: str, comparison: Comparison) -> None:
         early_end = site.now - 5 * HOUR
         site.roll_up(early_end)
         forget(site, early_end)
-        early = Page.parse(site.exporter.once(site.now).text)
+        early = site.exporter.once(site.now)
         live = early.figures("slurmdbd_cluster_usage_live_tres_seconds", "cluster", "tres", "kind")
         since = early.figures("slurmdbd_cluster_usage_live_since_timestamp_seconds", "cluster")
         comparison.compare("roll-up: end of the last hour", {(name,): early_end for name in CLUSTERS}, since, 2)
         site.roll_up()
-        late = Page.parse(site.exporter.once(site.now).text)
+        late = site.exporter.once(site.now)
         for period, (start, end) in windows(site.zone, site.now).items():
             if start < end:
-                judged = utilization(slurm, site._local(start), site._local(end), CLUSTERS)
+                judged = utilization(slurm, site.local(start), site.local(end), CLUSTERS)
                 actual = late.figures("slurmdbd_cluster_usage_tres_seconds", "cluster", "tres", "kind", period=period)
                 comparison.compare("sreport cluster utilization", judged, actual, 120, period)
-        judged = utilization(slurm, site._local(early_end), site._local(site.now), CLUSTERS)
+        judged = utilization(slurm, site.local(early_end), site.local(site.now), CLUSTERS)
         comparison.compare("estimate before = sreport after", estimated(judged), live, 10)
 
 
@@ -174,9 +104,9 @@ def forget(site: Site, since: int) -> None:
             writer.execute(f"delete from {name}_usage_{level}_table where time_start >= %s", (start,))
 
 
-def estimated(judged: Figures) -> Figures:
+def estimated(judged: Totals) -> Totals:
     """What an estimate says to that: the plans of waiting jobs count as idle."""
-    sums: Figures = defaultdict(int)
+    sums: Totals = defaultdict(int)
     for (cluster, tres, kind), value in judged.items():
         if kind != "overcommitted":
             sums[cluster, tres, "idle" if kind == "planned" else kind] += value
@@ -192,20 +122,13 @@ class Live:
     def __init__(self, slurm: PrivateSlurm, database: PrivateMariaDB, folder: pathlib.Path, comparison: Comparison) -> None:
         self.slurm, self.database, self.comparison = slurm, database, comparison
         self.began = int(time.time())
-        password = folder / "password"
-        password.touch(mode=0o600)
-        password.write_text(PASSWORDS["slurmdbd_exporter"])
         self.exporter = servers.Exporter(
             folder, 0,
-            {
-                "database.socket": database.socket, "database.name": DATABASE, "database.user": "slurmdbd_exporter",
-                "database.password-file": password, "timezone": "UTC", "counter.epoch": servers.rfc3339(self.began - DAY),
-                "log.level": "warn",
-            },
-        )  # fmt: skip
+            servers.database_flags(database, folder) | {"counter.epoch": servers.rfc3339(self.began - DAY), "log.level": "warn"},
+        )
 
     def page(self) -> Page:
-        return Page.parse(self.exporter.once(int(time.time())).text)
+        return self.exporter.once(int(time.time()))
 
     def events(self) -> list[dict[str, str]]:
         """All rows of nodes, as sacctmgr shows them."""
@@ -240,7 +163,7 @@ class Live:
                 raise servers.ServerError(f"{moment}: {node} is {state} for sacctmgr, {told} for scontrol")
         since = page.figures("slurmdbd_node_unavailable_since_timestamp_seconds", "node", "state", "reason")
         infos = page.figures("slurmdbd_node_unavailable_info", "node", "state", "reason", "set_by")
-        counts: Figures = defaultdict(int)
+        counts: Totals = defaultdict(int)
         for state, *_ in judged.values():
             counts[(state,)] += 1
         compare = self.comparison.compare
@@ -249,7 +172,7 @@ class Live:
         compare("sacctmgr show event: nodes by state", counts, page.figures("slurmdbd_nodes_unavailable", "state"), 5, moment)
         return page
 
-    def capacity(self) -> Figures:
+    def capacity(self) -> Totals:
         """The cluster's TRES, as sacctmgr shows them."""
         out = self.slurm.sacctmgr("-n", "-P", "show", "cluster", "format=TRES").strip()
         return {(name,): count // MIB if name == "mem" else count for name, count in judge.tres(out).items()}
@@ -362,21 +285,21 @@ class Live:
         page = self.page()
         # In hundredths: slurmdbd has fractions of it.
         current = {
-            (have["reservation"],): round(100 * value) for name, have, value in page.samples if name == "slurmdbd_reservation_unused_seconds"
+            (have["reservation"],): round(100 * value) for have, value in page.samples["slurmdbd_reservation_unused_seconds"]
         }
-        used: Figures = defaultdict(int)
+        used: Totals = defaultdict(int)
         for name, tres, amount in self.slurm.sreport("-t", "Seconds", "-T", "ALL", *words):
             if (name,) in current:
                 used[name, tres] += int(amount)
         actual = page.figures("slurmdbd_reservation_used_tres_seconds", "reservation", "tres")
         # It shows the TRES that a reservation holds; of what its jobs held beside them tells sacct.
         self.comparison.compare("sreport reservation utilization", dict(used), {key: value for key, value in actual.items() if key in used})
-        held: Figures = defaultdict(int)
+        held: Totals = defaultdict(int)
         for row in self.slurm.sacct("-D", "-X", "--noconvert", "-S", "now-2days", fields=("Reservation", "ElapsedRaw", "AllocTRES")):
             for tres, count in judge.tres(row["AllocTRES"]).items() if row["Reservation"] else ():
                 held[row["Reservation"], tres] += int(row["ElapsedRaw"]) * (count // MIB if tres == "mem" else count)
         self.comparison.compare("sacct: jobs of reservations", dict(held), actual, 4)
-        unused: Figures = defaultdict(int)
+        unused: Totals = defaultdict(int)
         shown = self.slurm.sacctmgr("-n", "-P", "show", "reservation", "start=now-1days", "format=Name,UnusedWall")
         for name, amount in (line.split("|") for line in shown.splitlines()):
             if (name,) in current:
@@ -411,7 +334,7 @@ class Live:
             return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
 
         self.slurm.sacctmgr("rollup", local(self.began // HOUR * HOUR - HOUR), seconds=60)
-        page = Page.parse(self.exporter.once(now).text)
+        page = self.exporter.once(now)
         for period, (start, end) in windows(ZoneInfo("UTC"), now).items():
             if start < end:
                 judged = utilization(self.slurm, local(start), local(end), ("alpha",))
@@ -432,10 +355,6 @@ def run_live(comparison: Comparison) -> None:
         live.compare_reserved()
 
 
-def unavailable() -> str | None:
-    return slurm_support.unavailable() or servers.unavailable()
-
-
 def parts(comparison: Comparison) -> Iterator[str]:
     run_rolled_up("America/New_York", comparison)
     yield "rolled up"
@@ -444,16 +363,13 @@ def parts(comparison: Comparison) -> Iterator[str]:
 
 
 def main() -> int:
-    reason = unavailable()
-    if reason:
+    if reason := servers.unavailable():
         print(f"skipped: {reason}")
         return 77
     comparison, began = Comparison(), time.monotonic()
     for part in parts(comparison):
         print(f"{time.monotonic() - began:6.1f} s  {part}", file=sys.stderr, flush=True)
-    for line in [*comparison.details, comparison.table(), *comparison.thin()]:
-        print(line)
-    return 1 if comparison.differ() or comparison.thin() else 0
+    return comparison.report()
 
 
 if __name__ == "__main__":

@@ -23,15 +23,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from prometheus_client import parser as text_parser
-
 from tests.e2e import judge, servers
-from tests.support import slurm as slurm_support
-from tests.support.mariadb import DATABASE, PASSWORDS, PrivateMariaDB
+from tests.support.mariadb import PrivateMariaDB
 from tests.support.slurm import Account, Cluster, PrivateSlurm, wait_until
 
 CLUSTERS = ("alpha", "beta")
-MIB = 2**20
 MINUTE = 60
 HALF_LIFE = 300  # beta's, in seconds
 CALC_PERIOD = 60  # PriorityCalcPeriod=1: so far apart are the steps in which slurmctld counts
@@ -113,14 +109,8 @@ class Report:
         return bad
 
 
-class Page:
-    """The exporter's figures."""
-
-    def __init__(self, text: str) -> None:
-        self.samples: dict[str, list[tuple[dict[str, str], float]]] = defaultdict(list)
-        for family in text_parser.text_string_to_metric_families(text):
-            for sample in family.samples:
-                self.samples[sample.name].append((sample.labels, sample.value))
+class Page(servers.Page):
+    """The exporter's figures of quotas."""
 
     @staticmethod
     def whose(labels: dict[str, str]) -> Whose:
@@ -128,12 +118,12 @@ class Page:
             return (labels["cluster"], "qos:" + labels["qos"])
         return (labels["cluster"], labels["account"], labels["user"], labels["partition"])
 
-    def figures(self, metric: str) -> Figures:
+    def quotas(self, metric: str) -> Figures:
         """TRES-seconds in Slurm's units, of associations and QOS."""
         found = {}
         for name in (f"slurmdbd_quota_{metric}_tres_seconds", f"slurmdbd_qos_quota_{metric}_tres_seconds"):
             for labels, value in self.samples[name]:
-                found[self.whose(labels), labels["tres"]] = value / (MIB if labels["tres"] == "mem" else 1)
+                found[self.whose(labels), labels["tres"]] = value / (servers.MIB if labels["tres"] == "mem" else 1)
         return found
 
     def limits(self, prefix: str) -> dict[tuple[Whose, str, str], float]:
@@ -149,12 +139,9 @@ class Site:
 
     def __init__(self, slurm: PrivateSlurm, database: PrivateMariaDB, folder: pathlib.Path) -> None:
         self.slurm = slurm
-        password = folder / "password"
-        password.touch(mode=0o600)
-        password.write_text(PASSWORDS["slurmdbd_exporter"])
         self.flags = [
-            "--once", f"--database.socket={database.socket}", f"--database.name={DATABASE}", f"--database.password-file={password}",
-            "--timezone=UTC", "--log.level=warn", "--collector.disable-defaults", "--collector.quota",
+            "--once", *(f"--{name}={value}" for name, value in servers.database_flags(database, folder).items()), "--log.level=warn",
+            "--collector.disable-defaults", "--collector.quota",
             *(f"--quota.slurm-conf={name}={cluster.env['SLURM_CONF']}" for name, cluster in slurm.clusters.items()),
         ]  # fmt: skip
 
@@ -199,7 +186,7 @@ def used_by_slurmctld(cluster: Cluster) -> tuple[Figures, Figures]:
 def compare_used(report: Report, kind: str, cluster: Cluster, page: Page) -> None:
     """What has a budget on the page, to the last digit that slurmctld prints."""
     used, _ = used_by_slurmctld(cluster)
-    for (whose, tres), seconds in page.figures("used").items():
+    for (whose, tres), seconds in page.quotas("used").items():
         if whose[0] != cluster.name:
             continue
         want = used[whose, tres]
@@ -215,7 +202,7 @@ def compare_sshare(report: Report, kind: str, cluster: Cluster, page: Page) -> N
         account, user, text = row.split("|")
         for part in text.split(","):
             name, minutes = part.split("=")
-            seconds = page.figures("used").get(((cluster.name, account.strip(), user, ""), name))
+            seconds = page.quotas("used").get(((cluster.name, account.strip(), user, ""), name))
             if seconds is not None:
                 report.check(kind, int(minutes) == seconds // MINUTE, f"{row[:40]} {name}: {minutes} min, exporter {seconds} s")
 
@@ -266,7 +253,7 @@ def use_up(report: Report, site: Site) -> None:
     started = 0
     while started < 20:
         page = site.page()
-        used, limit = (page.figures(what)[whose, "cpu"] for what in ("used", "limit"))
+        used, limit = (page.quotas(what)[whose, "cpu"] for what in ("used", "limit"))
         job = alpha.sbatch("sleep 2", user="nobody", account="teaching", partition="short", ntasks=8, time=1)
 
         def fate(job: int = job) -> str:
@@ -295,13 +282,13 @@ def watch_running(report: Report, site: Site) -> int:
     first, (used, run), second = site.page(), used_by_slurmctld(alpha), site.page()
     whose = ("alpha", "physics", "games", "")
     for tres, count in (("cpu", 2), ("mem", 1000), ("node", 1)):
-        before, after = (page.figures("used")[whose, tres] for page in (first, second))
+        before, after = (page.quotas("used")[whose, tres] for page in (first, second))
         growth = (after - before) / count
         report.check("what runs is counted on", 0 <= growth <= 30, f"{tres}: {before} then {after}")
         behind = after / MINUTE - used[whose, tres]  # slurmctld adds every minute, or when the job ends
         most = count * (CALC_PERIOD + 30) / MINUTE + 1
         report.check("slurmctld is behind by no more than its period", -0.01 <= behind <= most, f"{tres}: {behind} min, {most}")
-        committed = second.figures("committed")[whose, tres] / MINUTE
+        committed = second.quotas("committed")[whose, tres] / MINUTE
         report.check("committed is GrpTRESRunMins, less than a period of it", run[whose, tres] - most <= committed <= run[whose, tres] + 1,
                      f"{tres}: slurmctld {run[whose, tres]} min, exporter {committed} min")  # fmt: skip
     return job
@@ -332,7 +319,7 @@ def decay(report: Report, site: Site, steps: Steps) -> None:
     used, _ = used_by_slurmctld(beta)
     least, most = math.exp(-DECAY * (CALC_PERIOD + 3)), math.exp(DECAY * (CALC_PERIOD + 3))
     fell = steady = 0
-    for (whose, tres), seconds in page.figures("used").items():
+    for (whose, tres), seconds in page.quotas("used").items():
         if whose[0] != "beta" or tres == "wall" or used[whose, tres] < 50:
             continue
         minutes = seconds / MINUTE
@@ -345,7 +332,7 @@ def decay(report: Report, site: Site, steps: Steps) -> None:
         fell += 1
     report.check("decayed usage was there to compare", fell >= 3 and steady >= 1, f"{fell}, {steady}")
     full = ("beta", "qos:steady"), "mem"
-    whole = page.figures("used")[("beta", "physics", "games", ""), "mem"] / page.figures("used")[full]
+    whole = page.quotas("used")[("beta", "physics", "games", ""), "mem"] / page.quotas("used")[full]
     report.check("undecayed usage would be seen", whole < 1 / math.exp(DECAY * CALC_PERIOD) + 0.05, f"{whole:.3f} is left")
 
 
@@ -360,7 +347,7 @@ def resize(report: Report, site: Site) -> None:
     wait_until(lambda: site.settled(alpha), "slurmdbd to know of the end")
     page, (used, _) = site.page(), used_by_slurmctld(alpha)
     whose = ("alpha", "resized", "", "")
-    seconds = page.figures("used")[whose, "mem"]
+    seconds = page.quotas("used")[whose, "mem"]
     more = used[whose, "mem"] + 1 - seconds / MINUTE
     kept = 1000 * 6 / MINUTE  # MiB that it kept, for as long as it had two nodes at the most
     report.check("a resized job, but for what slurmctld counts twice", 0 <= more <= kept + 1, f"{more} min more than {seconds} s")
@@ -439,7 +426,7 @@ def reset_by_hand(report: Report, site: Site) -> None:
     wait_until(lambda: used_by_slurmctld(alpha)[0][("alpha", "physics", "", ""), "mem"] == 0, "slurmctld to have reset it")
     compare_used(report, "after RawUsage=0, told about it", alpha, site.page(*told))
     silent = site.page()
-    report.check("without being told it would be seen", silent.figures("used")[("alpha", "physics", "", ""), "mem"] > 0, "nothing was used")
+    report.check("without being told it would be seen", silent.quotas("used")[("alpha", "physics", "", ""), "mem"] > 0, "nothing was used")
     job = alpha.sbatch("sleep 3", user="games", account="physics", partition="cpu", qos="double", time=1)
     alpha.wait_for_state(job, "COMPLETED")
     wait_until(lambda: site.settled(alpha), "slurmdbd to know of the end")
@@ -498,13 +485,8 @@ LEAST = {
 }
 
 
-def unavailable() -> str | None:
-    return slurm_support.unavailable() or servers.unavailable()
-
-
 def main() -> int:
-    reason = unavailable()
-    if reason:
+    if reason := servers.unavailable():
         print(f"skipped: {reason}")
         return 77
     began, report = time.monotonic(), Report()

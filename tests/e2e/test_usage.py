@@ -16,17 +16,15 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from prometheus_client import parser as text_parser
-
 from tests.e2e import servers
+from tests.e2e.comparison import Comparison
 from tests.integration.usage_judge import windows
-from tests.support import slurm as slurm_support
 from tests.support.accounting import SlurmdbdWriter
 from tests.support.accounts import Association
-from tests.support.mariadb import DATABASE, PASSWORDS, PrivateMariaDB
+from tests.support.mariadb import PrivateMariaDB
 from tests.support.random_jobs import run_jobs
 from tests.support.session import ManualClock
 from tests.support.slurm import PrivateSlurm, wait_until
@@ -37,7 +35,7 @@ CLUSTERS = ("alpha", "beta")
 CAPACITY = {"cpu": 640, "mem": 2_560_000, "node": 10, "billing": 640}
 HOUR, DAY = 3600, 86_400
 JOBS, RECENT_JOBS = 600, 300
-MIB = 2**20
+LEAST = 40  # figures of a report
 # Account, parent.
 ACCOUNTS = (
     ("science", "root"), ("physics", "science"), ("astro", "physics"), ("astro_x", "astro"), ("geo", "science"),
@@ -75,20 +73,9 @@ class Site:
         self.start = int(today.replace(year=today.year - 1, month=10, day=10, hour=0, minute=0, second=0).timestamp())
         self.exporter = servers.Exporter(
             folder, 0,
-            {
-                "database.socket": database.socket, "database.name": DATABASE, "database.user": "slurmdbd_exporter",
-                "database.password-file": self._password(folder), "timezone": zone,
-                "counter.epoch": servers.rfc3339(self.now), "log.level": "warn",
-            },
-        )  # fmt: skip
+            servers.database_flags(database, folder) | {"timezone": zone, "counter.epoch": servers.rfc3339(self.now), "log.level": "warn"},
+        )
         self.writers: dict[str, SlurmdbdWriter] = {}
-
-    @staticmethod
-    def _password(folder: pathlib.Path) -> pathlib.Path:
-        path = folder / "password"
-        path.touch(mode=0o600)
-        path.write_text(PASSWORDS["slurmdbd_exporter"])
-        return path
 
     def add_associations(self) -> None:
         for account, parent in ACCOUNTS:
@@ -145,7 +132,7 @@ class Site:
 
     def roll_up(self, end: int | None = None) -> None:
         """By slurmdbd; until `end` or now."""
-        words = [self._local(self.start - DAY)] + ([self._local(end)] if end else [])
+        words = [self.local(self.start - DAY)] + ([self.local(end)] if end else [])
         self.slurm.sacctmgr("rollup", *words, seconds=180)
         last = (end or self.now) - HOUR
         writer = self.writers[CLUSTERS[-1]]
@@ -164,12 +151,12 @@ class Site:
             month = int(local.replace(day=1, hour=0, minute=0, second=0).timestamp())
             writer.execute(f"update {name}_last_ran_table set hourly_rollup = %s, daily_rollup = %s, monthly_rollup = %s", (end, day, month))
 
-    def _local(self, instant: int) -> str:
+    def local(self, instant: int) -> str:
         return datetime.fromtimestamp(instant, self.zone).strftime("%Y-%m-%dT%H:%M:%S")
 
     def sreport(self, report: str, start: int, end: int) -> Figures:
         columns, family, _ = REPORTS[report]
-        words = [*report.split(",")[0].split(), f"start={self._local(start)}", f"end={self._local(end)}", f"clusters={','.join(CLUSTERS)}"]
+        words = [*report.split(",")[0].split(), f"start={self.local(start)}", f"end={self.local(end)}", f"clusters={','.join(CLUSTERS)}"]
         if report == "user TopUsage":
             words += ["TopCount=1000", "Group"]
         layout = ",".join(("Cluster", *columns, "TresName", "Used"))
@@ -192,16 +179,12 @@ class Site:
 
     def page(self) -> dict[tuple[str, str], list[tuple[dict[str, str], int]]]:
         """(family, "rolled_up" or "total") -> labels and TRES-seconds in Slurm's units."""
-        found: dict[tuple[str, str], list[tuple[dict[str, str], int]]] = defaultdict(list)
-        for family in text_parser.text_string_to_metric_families(self.exporter.once(self.now).text):
-            for sample in family.samples:
-                for kind in ("account", "user", "wckey"):
-                    for part, name in (("total", "usage"), ("rolled_up", "usage_rolled_up")):
-                        if sample.name == f"slurmdbd_{kind}_{name}_tres_seconds":
-                            unit = MIB if sample.labels["tres"] == "mem" else 1
-                            if sample.value % unit:
-                                raise servers.ServerError(f"{sample}: not whole units")
-                            found[kind, part].append((sample.labels, int(sample.value) // unit))
+        found: dict[tuple[str, str], list[tuple[dict[str, str], int]]] = {}
+        page = self.exporter.once(self.now)
+        for kind in ("account", "user", "wckey"):
+            for part, name in (("total", "usage"), ("rolled_up", "usage_rolled_up")):
+                samples = page.samples[f"slurmdbd_{kind}_{name}_tres_seconds"]
+                found[kind, part] = [(labels, servers.in_slurms_units(labels, value)) for labels, value in samples]
         return found
 
 
@@ -211,35 +194,6 @@ def of_page(samples: list[tuple[dict[str, str], int]], period: str, labels: tupl
         if have["period"] == period and value:
             figures[(have["cluster"], *(have[label] for label in labels), have["tres"])] += value
     return dict(figures)
-
-
-class Comparison:
-    """Figures compared and those that differ, by zone, report and period."""
-
-    def __init__(self) -> None:
-        self.rows: dict[tuple[str, str], list[int]] = {}
-        self.details: list[str] = []
-
-    def compare(self, zone: str, what: str, period: str, judged: Figures, actual: Figures) -> None:
-        row = self.rows.setdefault((zone, what), [0, 0])
-        for key in sorted(judged.keys() | actual.keys()):
-            row[0] += 1
-            if judged.get(key, 0) != actual.get(key, 0):
-                row[1] += 1
-                if len(self.details) < 30:
-                    self.details.append(f"{zone}, {what}, {period}: {key}: judge {judged.get(key, 0)}, exporter {actual.get(key, 0)}")
-
-    def table(self) -> str:
-        lines = [f"{'zone':<18} {'report':<44} {'compared':>9} {'differ':>7}", "-" * 81]
-        lines += [f"{zone:<18} {what:<44} {row[0]:>9} {row[1]:>7}" for (zone, what), row in self.rows.items()]
-        return "\n".join([*lines, "-" * 81, f"{'all':<63} {sum(r[0] for r in self.rows.values()):>9} {self.differ():>7}"])
-
-    def differ(self) -> int:
-        return sum(row[1] for row in self.rows.values())
-
-    def thin(self) -> list[str]:
-        """What was compared too little to tell anything."""
-        return [f"{zone}, {what}: only {row[0]}" for (zone, what), row in self.rows.items() if row[0] < 40]
 
 
 def run_zone(zone: str, comparison: Comparison) -> None:
@@ -263,28 +217,21 @@ def run_zone(zone: str, comparison: Comparison) -> None:
             if start >= end:
                 continue
             for report, (_, kind, labels) in REPORTS.items():
-                comparison.compare(zone, report, period, site.sreport(report, start, end), of_page(late[kind, "rolled_up"], period, labels))
+                comparison.compare(f"{zone}: {report}", site.sreport(report, start, end), of_page(late[kind, "rolled_up"], period, labels), LEAST, period)
             for kind, labels in (("account", ("account",)), ("user", ("account", "user")), ("wckey", ("wckey", "user"))):
                 before, after = ({k: v for k, v in of_page(samples, period, labels).items() if k[-1] != "energy"} for samples in (early[kind, "total"], late[kind, "rolled_up"]))
-                comparison.compare(zone, f"{kind}: total before = rolled up after", period, after, before)
-
-
-def unavailable() -> str | None:
-    return slurm_support.unavailable() or servers.unavailable()
+                comparison.compare(f"{zone}: {kind}: total before = rolled up after", after, before, LEAST, period)
 
 
 def main() -> int:
-    reason = unavailable()
-    if reason:
+    if reason := servers.unavailable():
         print(f"skipped: {reason}")
         return 77
     comparison, began = Comparison(), time.monotonic()
     for zone in sys.argv[1:] or ZONES:
         run_zone(zone, comparison)
         print(f"{time.monotonic() - began:6.1f} s  {zone}", file=sys.stderr, flush=True)
-    for line in [*comparison.details, comparison.table(), *comparison.thin()]:
-        print(line)
-    return 1 if comparison.differ() or comparison.thin() else 0
+    return comparison.report()
 
 
 if __name__ == "__main__":

@@ -17,8 +17,7 @@ import tempfile
 
 from tests.e2e import monitoring, servers
 from tests.rules import alertmanager
-from tests.support import slurm as slurm_support
-from tests.support.mariadb import DATABASE, PASSWORDS, PrivateMariaDB, free_port
+from tests.support.mariadb import PrivateMariaDB, free_port
 from tests.support.slurm import Account, Cluster, PrivateSlurm, wait_until
 
 ACCOUNTS = (Account("teaching", "root", ("nobody", "games")),)
@@ -53,16 +52,7 @@ def run(stack: contextlib.ExitStack) -> None:
     slurm.sacctmgr("add", "coordinator", "account=teaching", "names=games")
     limit(slurm, LIMIT // 60)
 
-    password = folder / "password"
-    password.touch(mode=0o600)
-    password.write_text(PASSWORDS["slurmdbd_exporter"])
-    flags: dict[str, object] = {
-        "database.socket": database.socket,
-        "database.name": DATABASE,
-        "database.password-file": password,
-        "timezone": "UTC",
-        "quota.slurm-conf": f"alpha={alpha.env['SLURM_CONF']}",
-    }
+    flags = servers.database_flags(database, folder) | {"quota.slurm-conf": f"alpha={alpha.env['SLURM_CONF']}"}
     exporter = servers.Exporter(folder, free_port(), flags)
     exporter.start(poll__interval="1s")
     stack.callback(exporter.stop)
@@ -91,8 +81,7 @@ def run(stack: contextlib.ExitStack) -> None:
 
 
 def main() -> int:
-    reason = slurm_support.unavailable() or servers.unavailable() or monitoring.unavailable()
-    if reason:
+    if reason := servers.unavailable() or monitoring.unavailable():
         print(f"skipped: {reason}")
         return 77
     with contextlib.ExitStack() as stack:
