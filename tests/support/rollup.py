@@ -3,7 +3,8 @@
     Rollup(writer).run()        # from where the last one ended to the start of the current hour, then days, then months
 
 Hours are counted per association, wckey, QOS (24.11 and newer) and for the whole cluster. Energy is added in the hour a job ended.
-Reservations: their TRES count as allocated by the cluster instead of their jobs'; the idle rest is split among their associations.
+Reservations: their TRES count as allocated by the cluster instead of their jobs', but not with IGNORE_JOBS; of all of them the time in
+which no job of theirs ran is split among their associations, whatever part of the reservation the jobs hold.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Rollup:
         paused = self._suspensions(start, end)
         cluster = ClusterUsage(session, start, end)
         by_shape: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])  # -> [seconds, suspended seconds]
-        used: Sums = defaultdict(int)  # (reservation, tres, hour) -> TRES-seconds
+        held: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)  # reservation -> from when to when its jobs ran
         energy: list[tuple[dict[str, Any], int, int]] = []
         for job in jobs:
             if job["time_eligible"] == INFINITE:
@@ -99,7 +100,9 @@ class Rollup:
                     cluster.plan(hour, seconds * job["cpus_req"] * max(job["array_task_pending"], 1))
             if not began or not job["tres_alloc"]:
                 continue
-            shape = (job["id_assoc"], job["id_wckey"], job["id_qos"], job["id_resv"] if reserved else 0, job["tres_alloc"])
+            if job["id_resv"]:
+                held[job["id_resv"]].append((began, ended or end))
+            shape = (job["id_assoc"], job["id_wckey"], job["id_qos"], reserved, job["tres_alloc"])
             for hour, seconds in slices(max(began, start), min(ended or end, end), start):
                 sums = by_shape[(*shape, hour)]
                 sums[0] += seconds
@@ -116,42 +119,42 @@ class Rollup:
             if wckey:
                 totals["wckey"][wckey, 0, tres, hour] += amount
 
-        for (assoc, wckey, qos, reservation, text, hour), (seconds, suspended) in by_shape.items():
+        for (assoc, wckey, qos, reserved, text, hour), (seconds, suspended) in by_shape.items():
             for tres, number in _parsed(text).items():
                 if tres == ENERGY or number >= NO_VAL64 - 1:
                     continue
                 amount = number * (max(0, seconds - suspended) if tres == CPU else seconds)
                 count(assoc, wckey, qos, tres, hour, amount)
-                if reservation:
-                    used[reservation, tres, hour] += amount
-                elif tres != NODE:
+                if not reserved and tres != NODE:
                     cluster.allocate(tres, hour, amount)
         for job, hour, joules in energy:
             count(job["id_assoc"], job["id_wckey"], job["id_qos"], ENERGY, hour, joules)
             if job["id_resv"] not in not_counted:
                 cluster.allocate(ENERGY, hour, joules)
         for row in reservations:
-            self._reserve(row, start, end, used, cluster, totals["assoc"])
+            self._reserve(row, start, end, held[row["id_resv"]], cluster, totals["assoc"])
         for kind, sums in totals.items():
             self._store(kind, sums)
         cluster.store()
 
-    def _reserve(self, row: dict[str, Any], start: int, end: int, used: Sums, cluster: ClusterUsage, assoc: Sums) -> None:
-        """Counts one reservation row and splits what its jobs left idle."""
-        if row["flags"] & ReservationFlag.IGNORE_JOBS:
-            return
+    def _reserve(
+        self, row: dict[str, Any], start: int, end: int, held: list[tuple[int, int]], cluster: ClusterUsage, assoc: Sums
+    ) -> None:
+        """Counts one reservation row, and splits the time in which none of its jobs ran. held: from when to when they did."""
         owners = [int(text) for text in row["assoclist"].split(",") if text]
-        for hour, seconds in slices(max(row["time_start"], start), min(row["time_end"], end), start):
+        begin = max(row["time_start"], start)
+        for hour, seconds in slices(begin, min(row["time_end"], end), start):
+            first = max(begin, hour)
+            unused = max(0, seconds - sum(overlap(a, b, first, first + seconds) for a, b in held))
             for tres, number in _parsed(row["tres"]).items():
                 if tres in (ENERGY, NODE):
                     continue
                 if row["flags"] & ReservationFlag.MAINT:
                     cluster.maintain(tres, hour, number * seconds)
-                else:
+                elif not row["flags"] & ReservationFlag.IGNORE_JOBS:
                     cluster.allocate(tres, hour, number * seconds)
-                idle = number * seconds - used.get((row["id_resv"], tres, hour), 0)
-                for owner in owners if idle > 0 else []:
-                    assoc[owner, 0, tres, hour] += idle // len(owners)
+                for owner in owners:
+                    assoc[owner, 0, tres, hour] += number * unused // len(owners)
 
     def _suspensions(self, start: int, end: int) -> dict[int, list[tuple[int, int]]]:
         """Suspended intervals [from, to) that overlap the window, by job row."""

@@ -11,6 +11,7 @@ from tests.support import releases, schema
 from tests.support.accounting import ManualClock, SlurmdbdWriter
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.rollup import Rollup
+from tests.support.values import ReservationFlag
 
 ZONE = ZoneInfo("Europe/Zurich")
 T0 = int(datetime(2024, 3, 30, 22, 0, tzinfo=ZONE).timestamp())  # two hours before the day the clocks go forward
@@ -92,19 +93,40 @@ def test_nodes_down_are_not_idle(database: PrivateMariaDB) -> None:
     assert (row["down_secs"], row["idle_secs"]) == (5 * 600, 10 * HOUR - 5 * 600)
 
 
-def test_a_reservations_idle_time_is_its_owners(database: PrivateMariaDB) -> None:
+@pytest.mark.parametrize(("flags", "allocated"), [(0, 6 * HOUR), (ReservationFlag.IGNORE_JOBS, 2 * 1200)])
+def test_a_reservations_idle_time_is_its_owners(database: PrivateMariaDB, flags: int, allocated: int) -> None:
+    """A job that holds a part of it uses all of it while it runs."""
     w = writer(database)
     w.add_account("x")
     alice, bob = w.add_user("alice", "x"), w.add_user("bob", "x")
-    number = w.add_reservation("class", T0, T0 + HOUR, {"cpu": 6}, [alice, bob])
+    number = w.add_reservation("class", T0, T0 + HOUR, {"cpu": 6}, [alice, bob], flags=flags)
     job = w.submit(alice, cpus=2, id_resv=number)
     w.start(job)
+    w.end(job, at=T0 + 1200)
     w.clock.advance(HOUR)
-    w.end(job)
     Rollup(w).run()
-    assert usage(w, "usage_hour") == {0: 6 * HOUR}
+    assert usage(w, "usage_hour") == {0: allocated}
     rows = w.select("select id, alloc_secs from alpine_assoc_usage_hour_table where id_tres = 1")
-    assert {row["id"]: row["alloc_secs"] for row in rows} == {alice.id: 4 * HOUR, bob.id: 2 * HOUR}
+    assert {row["id"]: row["alloc_secs"] for row in rows} == {alice.id: 2 * 1200 + 3 * 2400, bob.id: 3 * 2400}
+
+
+def test_jobs_side_by_side_leave_nothing_of_a_reservation(database: PrivateMariaDB) -> None:
+    """Their times add up, so two halves of an hour at once are taken for a whole one; a row that changes is two."""
+    w = writer(database)
+    w.add_account("x")
+    alice = w.add_user("alice", "x")
+    number = w.add_reservation("class", T0, T0 + 2 * HOUR, {"cpu": 6}, [alice])
+    w.clock.advance(1800)
+    w.change_reservation(number, tres={"cpu": 4})
+    for cpus in (1, 2):
+        job = w.submit(alice, cpus=cpus, id_resv=number)
+        w.start(job, at=T0 + 1800)
+        w.end(job, at=T0 + 2700)
+    w.clock.advance(2 * HOUR)
+    Rollup(w).run()
+    idle = {0: 6 * 1800, 1: 4 * HOUR}
+    assert usage(w, "assoc_usage_hour") == {0: idle[0] + 3 * 900, 1: idle[1]}
+    assert usage(w, "usage_hour") == {0: 6 * 1800 + 4 * 1800, 1: 4 * HOUR}
 
 
 def test_runaways_and_waiting_arrays(database: PrivateMariaDB) -> None:
