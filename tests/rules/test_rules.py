@@ -77,6 +77,17 @@ def test_alerts_keep_to_the_form() -> None:
         assert annotations["runbook_url"].endswith(f"/docs/runbooks.md#{name.lower()}"), name
 
 
+def test_links_to_runbooks_are_filled_in_as_the_readme_says(tmp_path: pathlib.Path) -> None:
+    shutil.copytree(ROOT / "deploy/prometheus/rules", tmp_path / "rules")
+    readme = (ROOT / "deploy/prometheus/README.md").read_text()
+    commands = re.search(r"^    RUNBOOKS=(\S+)\n    sed .*$", readme, re.MULTILINE)
+    subprocess.run(["sh", "-e", "-c", commands[0]], cwd=tmp_path, check=True)  # type: ignore[index]
+    text = "".join(path.read_text() for path in (tmp_path / "rules").glob("*.yml"))
+    links = re.findall(r"runbook_url: (.*)", text)
+    assert sorted(links) == sorted(f"{commands[1]}#{name.lower()}" for name in alerts())  # type: ignore[index]
+    assert "example.org" not in text
+
+
 def test_records_are_named_after_level_metric_and_operation() -> None:
     for rule in rules():
         if "record" in rule:
