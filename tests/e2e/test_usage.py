@@ -133,7 +133,7 @@ class Site:
     def roll_up(self, end: int | None = None) -> None:
         """By slurmdbd; until `end` or now."""
         words = [self.local(self.start - DAY)] + ([self.local(end)] if end else [])
-        self.slurm.sacctmgr("rollup", *words, seconds=180)
+        self.slurm.sacctmgr("rollup", *words, seconds=900)  # half a minute on an idle machine
         last = (end or self.now) - HOUR
         writer = self.writers[CLUSTERS[-1]]
 
@@ -144,7 +144,7 @@ class Site:
                     return False
             return True
 
-        wait_until(done, "the roll-up", 120, 0.5)
+        wait_until(done, "the roll-up", 900, 0.5)
         for name in CLUSTERS if end else ():
             local = datetime.fromtimestamp(end or 0, self.zone)
             day = int(local.replace(hour=0, minute=0, second=0).timestamp())
