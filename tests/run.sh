@@ -32,7 +32,7 @@ done
 
 summary=$logs/summary
 ((list)) || : >"$summary"
-shown_tables='rules|alerts|warning|dashboards|drawn|e2e|usage|quota|capacity|audit|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
+shown_tables='rules|alerts|warning|dashboards|drawn|e2e|usage|quota|reset|capacity|audit|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
 waiting=""                                                                                          # process group of the steps that mostly wait
 
 # step NAME WHAT COMMAND...: runs it, shows the end of its log when it fails.
@@ -148,6 +148,7 @@ waiting_steps() {
   step slurmdbd "all that a real slurmdbd rewrites, with the exporter killed, judged by sacct and sreport" judged tests.storm.slurmdbd_storm
   step usage "roll-ups of a real slurmdbd, judged by sreport" judged tests.e2e.test_usage America/New_York
   step quota "limits and quotas of a real Slurm, judged by slurmctld" judged tests.e2e.test_quota
+  step reset "quotas when a month ends for a real slurmctld, judged by it" judged tests.e2e.test_quota_reset
   step capacity "clusters, nodes and reservations of a real Slurm, judged by sreport and sacctmgr" judged tests.e2e.test_capacity
   step audit "changes, runaway jobs and usage against jobs, judged by sacctmgr, sreport and sacct" judged tests.e2e.test_audit
   step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults

@@ -349,15 +349,17 @@ class PrivateSlurm:
         slurmdbd_conf: Mapping[str, object] | None = None,
         slurm_conf: str = "",
         controllers: bool = True,
+        environment: Mapping[str, str] | None = None,
         keep: bool = False,
     ) -> None:
-        """Without controllers there is only slurmdbd, and the clusters are known to it. tz is the zone of all daemons and commands; slurmdbd_conf adds options to slurmdbd.conf or changes them;
-        slurm_conf is text added to each cluster's slurm.conf; keep leaves the folder for a look afterwards."""
+        """Without controllers there is only slurmdbd, and the clusters are known to it. tz is the zone of all daemons and commands, environment
+        what else they find in theirs; slurmdbd_conf adds options to slurmdbd.conf or changes them; slurm_conf is text added to each cluster's
+        slurm.conf; keep leaves the folder for a look afterwards."""
         reason = unavailable()
         if reason is not None:
             raise SlurmError(reason)
         self.tz, self.accounts, self.qos, self.keep = tz, tuple(accounts), dict(qos), keep
-        self.controllers = controllers
+        self.controllers, self._environment = controllers, dict(environment or {})
         self.ports: set[int] = set()
         self.slurmdbd_port = free_port(self.ports)
         self.slurmdbd_conf: dict[str, object] = {
@@ -381,7 +383,7 @@ class PrivateSlurm:
         self.folder.chmod(0o755)  # jobs of other users reach munge's socket
         self.munge_socket = self.folder / "munge" / "socket"
         # Times in seconds since the epoch, whatever prints them.
-        self.environment = {"PATH": SEARCH_PATH, "TZ": self.tz, "LC_ALL": "C.UTF-8", "SLURM_TIME_FORMAT": "%s"}
+        self.environment = {"PATH": SEARCH_PATH, "TZ": self.tz, "LC_ALL": "C.UTF-8", "SLURM_TIME_FORMAT": "%s"} | self._environment
         try:
             self._start_munge()
             self.clusters = {
