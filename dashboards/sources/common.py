@@ -89,6 +89,13 @@ def annotations(accounts: str = "") -> list[Json]:
     ]
 
 
+def audit_annotation() -> Json:
+    """What an auditor wants to know of."""
+    names = "Slurmdbd(RunawayJobs|UsageUnexplained|UsageGap|JobsWithoutAssociation|AdministratorAdded|ClockSkewed)"
+    firing = f'ALERTS{{alertname=~"{names}",alertstate="firing",cluster=~"|$cluster"}}'
+    return annotation("Audit alerts", f"max by (alertname, cluster, reason, tres, user) ({firing})", RED, "{{alertname}}", "{{cluster}} {{reason}} {{tres}} {{user}}")
+
+
 def to_account() -> list[Json]:
     return [link("This account", ACCOUNTS, "cluster=${__data.fields.Cluster}", "account=${__data.fields.Account}")]
 

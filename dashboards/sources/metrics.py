@@ -47,6 +47,16 @@ class Scope:
     def increase(self, metric: str, window: str, **matchers: str) -> str:
         return self._single(metric, f"increase({self._selector(metric, matchers)}[{window}])", matchers)
 
+    def gained(self, metric: str, window: str, **matchers: str) -> str:
+        """What a counter that may be born at any time has gained: increase() takes a first value for one that was always there. A series
+        counts as new if it was not there a window ago while the metric was."""
+        selector = self._selector(metric, matchers)
+        first = self._single(metric, f"min_over_time({selector}[{window}])", matchers)
+        before = self._single(metric, f"{selector} offset {window}", matchers)
+        born = f"(({first} unless {before}) and on () group({metric} offset {window}))"
+        grown = self.increase(metric, window, **matchers)
+        return f"({grown} + {born} or {born} or {grown})"
+
     def _single(self, metric: str, expression: str, matchers: dict[str, str]) -> str:
         labels = [label for label in labels_of(metric) if _operator(matchers.get(label, "=~")) != "="]
         return f"max by ({', '.join(labels)}) ({expression})" if labels else f"max({expression})"
@@ -82,7 +92,7 @@ def hours(expression: str) -> str:
     return f"{expression} / 3600"
 
 
-def alerts(**matchers: str) -> str:
+def alerts(alertname: str = "Slurmdbd.+", **matchers: str) -> str:
     """Alerts of the shipped rules that fire. matchers: regular expressions."""
     text = "".join(f',{label}=~"{value}"' for label, value in matchers.items())
-    return f'ALERTS{{alertstate="firing",alertname=~"Slurmdbd.+"{text}}}'
+    return f'ALERTS{{alertstate="firing",alertname=~"{alertname}"{text}}}'

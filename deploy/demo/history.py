@@ -100,7 +100,7 @@ class History:
                 array += 1
                 for task in range(1, rng.randrange(4, 24)):
                     again = load.draw()
-                    yield submitted, Work(**(work.__dict__ | {"run": again.run, "end": again.end, "patience": 0})), (array, task)
+                    yield submitted, Work(**(work.__dict__ | {"run": min(again.run, work.limit * 60), "end": again.end, "patience": 0})), (array, task)
             else:
                 yield submitted, work, (0, 0)
 
@@ -247,6 +247,7 @@ def fill(connect: Callable[[], pymysql.Connection], release: str, plan: Plan) ->
         made.append((writer, clock, sites.build(writer, cluster, plan.seed)))
     with ThreadPoolExecutor() as pool:
         rows = list(pool.map(lambda one: _past(*one, plan), made))
+    sites.administer([writer for writer, _, _ in made], random.Random(f"{plan.seed} changes"), start, plan.now)
     for writer, _, site in made:
         month = writer.local(plan.now).replace(day=1, hour=0, minute=0, second=0)
         sites.set_budgets(writer, site, int(month.timestamp()), BUDGETS)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.support.accounting import Association, SlurmdbdWriter
 from tests.support.session import Tres
+from tests.support.values import Action
+
+DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,10 @@ QOS = (
     ("preemptible", {"priority": 1, "usage_factor": 0.25}, 0.10),
 )
 WCKEYS = ("paper2024", "teaching", "industry")
+OFFICE = {"hpc-lee": 3, "hpc-diaz": 2, "service-desk": 2}  # name -> admin_level: 3 administrator, 2 operator
+# What they do, and how often.
+CHANGES = {Action.ADD_USERS: 6, Action.ADD_ASSOCIATIONS: 8, Action.MODIFY_ASSOCIATIONS: 10, Action.MODIFY_USERS: 4, Action.REMOVE_ASSOCIATIONS: 2,
+           Action.REMOVE_USERS: 1, Action.MODIFY_QOS: 1, Action.ADD_COORDINATORS: 1}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,25 @@ def build(writer: SlurmdbdWriter, cluster: Cluster, seed: int) -> Site:
         writer.modify_association(site.accounts["economics"], grp_jobs=20, max_wall_pj=2880)
         writer.modify_association(site.accounts["cfd"], grp_tres={"cpu": 512}, grp_submit_jobs=1000)
     return site
+
+
+def administer(writers: Sequence[SlurmdbdWriter], rng: random.Random, start: int, now: int) -> None:
+    """Whoever has rights over the accounting database, and records of what they changed in [start, now), in office hours for the most part:
+    records alone, as a trail to look at."""
+    for name, level in OFFICE.items():
+        row = {"creation_time": start, "mod_time": start, "name": name, "admin_level": level}
+        writers[0].insert("user_table", row, "deleted = 0")
+    for day in range(start // DAY * DAY, now, DAY):
+        working = (day // DAY + 3) % 7 < 5  # 1970-01-01 was a Thursday
+        instants = sorted(day + rng.randrange(8 * 3600, 18 * 3600) for _ in range(rng.randrange(2, 9) if working else rng.randrange(2)))
+        for instant in instants:
+            actor = rng.choice([*OFFICE, "service-desk", "service-desk", "root"])
+            action = rng.choices(list(CHANGES), list(CHANGES.values()))[0]
+            if start <= instant < now:
+                writer = rng.choice(writers)
+                cluster = "" if action in (Action.ADD_USERS, Action.MODIFY_USERS, Action.REMOVE_USERS, Action.MODIFY_QOS) else writer.cluster
+                row = {"timestamp": instant, "action": int(action), "name": "…", "actor": actor, "cluster": cluster, "info": ""}
+                writer.insert("txn_table", row)
 
 
 def load(writer: SlurmdbdWriter, cluster: Cluster) -> Site:

@@ -29,12 +29,14 @@ from tests.dashboards import past as turned
 from tests.e2e.servers import Process, ServerError, database_flags
 from tests.support.accounting import SlurmdbdWriter
 from tests.support.mariadb import PrivateMariaDB, free_port
+from tests.support.rollup import Rollup
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = "24.11"  # the first one whose roll-ups know QOS
 END = calendar.timegm((2026, 3, 19, 15, 30, 0))
 STEP = 3600  # seconds between pages
 SCALE = 0.3
+WITHOUT_QUOTA = "econometrics"
 TARGET = 'job="slurmdbd",instance="localhost:19341"'
 SELF = re.compile(r"(slurmdbd_exporter_|slurmdbd_scrape_|slurmdbd_up|process_)")  # about the exporter, not about a cluster
 UNUSED = re.compile(r"slurmdbd_(wckey_usage|user_usage_rolled_up|qos_usage_rolled_up)_")  # many series that no dashboard asks for
@@ -128,7 +130,7 @@ class Past:
         sessions = [SlurmdbdWriter(server.connect(), RELEASE, one.name, lambda: self.end) for one in site.CLUSTERS]
         for session in sessions:
             turned.prepare(session)
-        sessions[0].add_reservation("teaching", self.end - 26 * 3600, self.end + 46 * 3600, {"cpu": 128, "node": 2}, nodelist="b[01-02]")
+        self._trouble(*sessions)
         command = self._command(server)
         port = free_port()
         serving = [*command, f"--web.listen-address=127.0.0.1:{port}", "--poll.interval=2s", "--counter.epoch=2026-03-01"]
@@ -153,6 +155,27 @@ class Past:
             samples[instant].append(_stamped(page, instant, _of_itself, instant - scraped))
             samples[instant].append(f"up{{{TARGET}}} 1 {instant}\n")
         return samples
+
+    def _trouble(self, *sessions: SlurmdbdWriter) -> None:
+        """What an auditor looks for: an idle reservation that is charged, jobs that nobody ended, and a row that somebody altered."""
+        began, yesterday = self.end - 26 * 3600, self.end // 86_400 * 86_400 - 86_400
+        alpine, summit = sessions
+        alpine.add_reservation(
+            "teaching", began, self.end + 46 * 3600, {"cpu": 128, "node": 2}, [alpine.association(WITHOUT_QUOTA)], nodelist="b[01-02]"
+        )
+        alpine.trigger_reroll(began)
+        for session, cluster in zip(sessions, site.CLUSTERS):
+            people = site.load(session, cluster).people
+            someone = next(person.association for person in people if person.association.account == WITHOUT_QUOTA)
+            for part, hours in zip(cluster.partitions, (14, 9)):
+                lost = session.submit(someone, at=self.end - hours * 3600, partition=part.name, cpus=16, timelimit=60)
+                session.start(lost, at=self.end - hours * 3600)
+            again = session.submit(someone, at=self.end - 18_000, partition=part.name, id_job=lost.id)
+            session.start(again, at=self.end - 18_000)
+            session.end(again, at=self.end - 17_000)
+            Rollup(session).run()
+        days = summit.table("%_assoc_usage_day_table")
+        summit.execute(f"update {days} set alloc_secs = alloc_secs + 360000 where id_tres = 1 and time_start = %s order by alloc_secs desc limit 1", (yesterday,))
 
     def _command(self, server: PrivateMariaDB) -> list[str]:
         flags = database_flags(server, self.folder) | {"quota.decay-half-life": "0", "quota.reset-period": "monthly"}

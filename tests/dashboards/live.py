@@ -15,7 +15,7 @@ SINGLE = {"cluster": "alpine", "account": "cfd", "partition": "long"}
 # (dashboard, panel and refId, setting) as regular expressions, and why there may be nothing.
 EMPTY = (
     ("slurmdbd-exporter", "Errors A", ".*", "a healthy exporter has none"),
-    ("slurmdbd-audit", "Roll-up and reading alerts that fire A", ".*", "all is well in the demo"),
+    ("slurmdbd-audit", "By cluster F", ".*", "nothing is to be rolled up again"),
     ("slurmdbd-audit", "Correct.* A", ".*", "nothing is corrected in the demo, and the counter begins with the first correction"),
     ("slurmdbd-.*", "annotation Roll-ups late", ".*", "the demo's roll-ups are on time"),
     ("slurmdbd-users", "The user's own limits A", "single.*", "most users have no limits of their own"),

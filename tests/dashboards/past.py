@@ -1,7 +1,8 @@
 """Turns the demo's database back in time, so that the exporter can show each moment of the days before.
 
 The history ends at one instant. `rewind` takes off what happened after an earlier one: jobs that were not submitted yet go, those
-that had not started wait again, those that had not ended run again, roll-ups end with the hour before. It only goes backwards.
+that had not started wait again, those that had not ended run again, roll-ups end with the hour before, changes by administrators go.
+It only goes backwards.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def rewind(session: Session, instant: int) -> None:
         )
         session.execute(f"delete from {session.table('%_suspend_table')} where time_start > %s", (instant,))
         session.execute(f"delete from {events} where time_start > %s", (instant,))
+        session.execute("delete from txn_table where timestamp > %s", (instant,))
         session.execute(f"update {events} set time_end = 0 where time_end > %s", (instant,))
         rolled_up = {"hour": instant // HOUR * HOUR, "day": instant // DAY * DAY, "month": _month(session, instant)}
         for kind in _usage_tables(session):

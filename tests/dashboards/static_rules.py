@@ -141,7 +141,9 @@ def _expression(text: str) -> Iterator[str]:
         before = text[: found.start()]
         if re.search(r'"[^"]*$', before) and before.count('"') % 2:
             continue
-        if not re.search(r"\b(rate|irate|increase)\($", before):
+        # What it was, or when it began, says something of a counter; what it is does not.
+        past = re.search(r"\bmin_over_time\($", before) or re.match(r"(\{[^{}]*\})? offset ", text[found.end() :])
+        if not past and not re.search(r"\b(rate|irate|increase)\($", before):
             yield f"the counter {found[0]} outside rate() and increase()"
     yield from _names(text)
 
