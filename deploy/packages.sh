@@ -14,7 +14,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build ccache pkg-config git ca-certificates
   prometheus-cpp-dev libcivetweb-dev civetweb libcurl4-openssl-dev zlib1g-dev
   default-libmysqlclient-dev libcxxopts-dev libyaml-cpp-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
-  libhowardhinnant-date-dev libre2-dev libssl-dev tzdata)
+  libhowardhinnant-date-dev libboost-dev libre2-dev libssl-dev tzdata)
 demo=("${build[@]}" mariadb-server python3 python3-pymysql prometheus prometheus-alertmanager curl)
 test=("${demo[@]}" libgtest-dev libgmock-dev clang-format clang-tidy shellcheck python3-pytest
   python3-prometheus-client python3-yaml openssl slurmdbd slurmctld slurmd slurm-client munge

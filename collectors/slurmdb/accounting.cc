@@ -129,7 +129,9 @@ void Accounting::ReadShared() {
 }
 
 Poll Accounting::ThisPoll() {
-  return {db_, schema_, options_, tres_, qos_rows_, moment_, poll_, newest_transaction_};
+  return {db_,         schema_,   options_, tres_, qos_,
+          accounts_,   qos_rows_, moment_,  poll_, newest_transaction_,
+          shared_read_};
 }
 
 void Accounting::UpdateQos() {
@@ -239,7 +241,11 @@ AccountingView Accounting::View(Book book, std::int64_t staleness) const {
     if (administrators_) view.administrators = &*administrators_;
   }
   for (const auto& [name, cluster] : clusters_) {
-    if (const auto seen = cluster.View(book, moment_.now, staleness)) view.clusters.push_back(*seen);
+    if (const auto seen = cluster.View(book, moment_.now, staleness)) {
+      view.clusters.push_back(*seen);
+    } else {
+      ++view.clusters_missing;
+    }
   }
   return view;
 }

@@ -27,8 +27,19 @@ namespace slurmdb {
 
 // What can be kept up to date; a collector names the book it is made from. kCoordinators: just the account
 // trees, and it fails where coordinators cannot be read.
-enum class Book { kJobs, kUsage, kQuota, kCluster, kNodes, kReservations, kStorage, kAudit, kCoordinators };
-inline constexpr std::size_t kBooks = 9;
+enum class Book {
+  kJobs,
+  kUsage,
+  kQuota,
+  kCluster,
+  kNodes,
+  kReservations,
+  kStorage,
+  kAudit,
+  kCost,
+  kCoordinators
+};
+inline constexpr std::size_t kBooks = 10;
 
 // One cluster's books and names. Valid until the next StartPoll.
 struct ClusterView {
@@ -45,10 +56,13 @@ struct ClusterView {
   const ReservationBook* reservations = nullptr;              // with Book::kReservations
   const Storage* storage = nullptr;                           // with Book::kStorage
   const AuditBook* audit = nullptr;                           // with Book::kAudit
+  const JobLedger* charged = nullptr;                         // with Book::kCost
+  std::int64_t charged_from = 0;  // with Book::kCost: job rows that ended before may have been purged
 };
 
 struct AccountingView {
   std::vector<ClusterView> clusters;  // by name
+  std::size_t clusters_missing = 0;   // those whose book is too old
   const TresCatalog* tres = nullptr;
   const std::map<std::uint32_t, std::string>* qos = nullptr;  // names by id
   const std::vector<AccountRow>* accounts = nullptr;

@@ -97,4 +97,10 @@ std::int64_t Calendar::Midnight(int year, unsigned month, unsigned day) const {
   return zone_->to_sys(local, date::choose::earliest).time_since_epoch() / std::chrono::seconds(1);
 }
 
+LocalDate Calendar::DateOf(std::int64_t time) const {
+  const date::sys_seconds instant{std::chrono::seconds(time)};
+  const date::year_month_day today{date::floor<date::days>(zone_->to_local(instant))};
+  return {int{today.year()}, unsigned{today.month()}, unsigned{today.day()}};
+}
+
 }  // namespace slurmdb

@@ -13,6 +13,12 @@ namespace slurmdb {
 // A week begins on Sunday.
 enum class Period { kDay, kWeek, kMonth, kQuarter, kYear };
 
+struct LocalDate {
+  int year;
+  unsigned month;  // 1 to 12
+  unsigned day;    // 1 to 31
+};
+
 class Calendar {
  public:
   // `zone` is an IANA name such as "Europe/Paris". Empty: the zone this process runs in (TZ, else the
@@ -28,6 +34,8 @@ class Calendar {
 
   // Local midnight, or the first second after a clock change that skips it.
   std::int64_t Midnight(int year, unsigned month, unsigned day) const;
+
+  LocalDate DateOf(std::int64_t time) const;
 
   const std::string& zone() const { return name_; }
 

@@ -65,6 +65,8 @@ void ClusterBooks::Update(Book book, const Poll& poll) {
       return UpdateStorage(poll);
     case Book::kAudit:
       return UpdateAudit(poll);
+    case Book::kCost:
+      return UpdateCost(poll);
     case Book::kCoordinators:
       return UpdateCoordinators(poll);
   }
@@ -92,6 +94,8 @@ std::optional<std::int64_t> ClusterBooks::ReadAt(Book book) const {
       return at(storage_);
     case Book::kAudit:
       return at(audit_);
+    case Book::kCost:
+      return at(charged_);
     case Book::kCoordinators:
       if (!associations_.rows().empty()) return associations_read_.at;
   }
@@ -119,6 +123,8 @@ std::optional<ClusterView> ClusterBooks::View(Book book, std::int64_t now, std::
   view.reservations = reservations_.get();
   view.storage = storage_.get();
   view.audit = audit_.get();
+  view.charged = charged_.get();
+  view.charged_from = charged_from_;
   return view;
 }
 
@@ -292,6 +298,57 @@ void ClusterBooks::UpdateQuota(const Poll& poll) {
   auto quota = std::make_unique<QuotaBook>(policy);
   quota->Update(moment, enforced_.get(), associations_, poll.qos_rows, before_enforced_);
   quota_ = std::move(quota);
+}
+
+std::int64_t ClusterBooks::RowsFrom(const Poll& poll, JobReader& reader, std::int64_t from) const {
+  const std::optional<std::int64_t> oldest = reader.OldestEnd();
+  if (oldest && *oldest <= from) return from;
+  UsageReader usage = ReaderOfUsage(poll);
+  if (!usage.Has(UsageKind::kAssociation)) return from;  // nobody can tell
+  // There were no jobs before, or they are gone; usage tells which.
+  const Calendar& calendar = poll.options.calendar;
+  UsageBook rollups(
+      {calendar, poll.options.ledger.recount_interval, calendar.PeriodStart(Period::kMonth, from)});
+  const Connection::Snapshot snapshot(poll.db);
+  rollups.Update(usage, poll.moment);
+  const std::int64_t first = oldest.value_or(poll.moment.as_of);
+  const std::int64_t day = calendar.PeriodStart(Period::kDay, first);
+  return day <= from || rollups.RolledUp(UsageKind::kAssociation, from, day).empty() ? from : first;
+}
+
+void ClusterBooks::UpdateCost(const Poll& poll) {
+  const std::shared_ptr<const Tariff>& tariff = poll.options.tariff;
+  if (tariff == nullptr) throw DatabaseError(Reason::kInternal, "there is no tariff");
+  UpdateTree(poll);
+  LedgerOptions options = poll.options.ledger;
+  options.rule = Rule::kCharged;
+  options.epoch = tariff->EpochAt(poll.moment.as_of);
+  JobLedger* kept = charged_.get();
+  if (kept != nullptr && kept->options().epoch == options.epoch) options.charges = kept->options().charges;
+  const ChargedBy by{associations_read_, poll.accounts_read, poll.qos, poll.tres.size()};
+  if (options.charges == nullptr || charged_by_ != by) {
+    const std::shared_ptr<JobCharges> earlier = std::move(options.charges);
+    options.charges =
+        tariff->ChargesOf({name_, &associations_, &poll.accounts, &poll.qos, &poll.tres}, options.epoch);
+    // Most changes of names concern nothing that was charged.
+    const auto is_same = [&](const JobGroup& group) {
+      return earlier->SignatureOf(group) == options.charges->SignatureOf(group);
+    };
+    if (kept != nullptr && earlier != nullptr &&
+        std::all_of(kept->groups().begin(), kept->groups().end(), is_same)) {
+      kept->UseCharges(options.charges);
+    } else {
+      kept = nullptr;
+    }
+  }
+  JobReader reader(poll.db, poll.schema, name_, Rule::kCharged);
+  std::unique_ptr<JobLedger> fresh = FreshLedger(kept, options, reader, poll.moment);
+  const std::int64_t from = fresh == nullptr ? charged_from_ : RowsFrom(poll, reader, options.epoch);
+  const Connection::Snapshot snapshot(poll.db);
+  (fresh != nullptr ? *fresh : *charged_).Update(reader, poll.moment);
+  if (fresh != nullptr) charged_ = std::move(fresh);
+  charged_by_ = by;
+  charged_from_ = from;
 }
 
 void ClusterBooks::UpdateEvents(const Poll& poll, EventReader& reader) {

@@ -24,6 +24,7 @@
 #include "collectors/slurmdb/calendar.h"
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/schema.h"
+#include "collectors/slurmdb/tariff.h"
 #include "collectors/slurmdb/usage_book.h"
 
 namespace slurmdb {
@@ -49,12 +50,15 @@ struct AccountingOptions {
   std::function<QuotaPolicy(const std::string&)> quota_policy = [](const std::string&) {
     return QuotaPolicy{};
   };
+  std::shared_ptr<const Tariff> tariff;  // needed for Book::kCost
 };
 
 // When tables that only sacctmgr changes were read.
 struct Reading {
   std::int64_t at = 0;
   std::uint64_t newest_transaction = 0;
+
+  bool operator==(const Reading&) const = default;
 };
 
 // What the clusters have in common in one poll.
@@ -63,10 +67,13 @@ struct Poll {
   const Schema& schema;
   const AccountingOptions& options;
   const TresCatalog& tres;
+  const std::map<std::uint32_t, std::string>& qos;  // names by id
+  const std::vector<AccountRow>& accounts;
   const QosMap& qos_rows;  // read by Book::kQuota only
   Moment moment;
   std::uint64_t number = 0;  // how many there were
   std::uint64_t newest_transaction = 0;
+  Reading accounts_read;
 
   // Only sacctmgr changes some tables, and each change but that of an account's parent is a transaction. But
   // that table may not be granted, and ids do not become visible in their order (sacctmgr holds its
@@ -93,6 +100,16 @@ class ClusterBooks {
   void ForgetSizes() { storage_.reset(); }
 
  private:
+  // The names that charges were made from.
+  struct ChargedBy {
+    Reading associations;
+    Reading accounts;
+    std::map<std::uint32_t, std::string> qos;
+    std::size_t tres = 0;
+
+    bool operator==(const ChargedBy&) const = default;
+  };
+
   void UpdateJobs(const Poll& poll);
   void UpdateUsage(const Poll& poll);
   void UpdateQuota(const Poll& poll);
@@ -101,6 +118,7 @@ class ClusterBooks {
   void UpdateReservations(const Poll& poll);
   void UpdateStorage(const Poll& poll);
   void UpdateAudit(const Poll& poll);
+  void UpdateCost(const Poll& poll);
   void UpdateCoordinators(const Poll& poll);
   // When the book was last brought up to date; none when it never was.
   std::optional<std::int64_t> ReadAt(Book book) const;
@@ -117,6 +135,8 @@ class ClusterBooks {
   std::pair<std::int64_t, EarlierUsage> BeforeEnforced(const Poll& poll, const QuotaPolicy& policy,
                                                        const EnforcedWeights& weights,
                                                        const Moment& moment) const;
+  // `from`, or when the oldest job ended if those that ended between were purged.
+  std::int64_t RowsFrom(const Poll& poll, JobReader& reader, std::int64_t from) const;
   // Two books are made from events; they are read once a poll.
   void UpdateEvents(const Poll& poll, EventReader& reader);
   std::vector<std::string>& MissingColumns(Book book) {
@@ -148,6 +168,9 @@ class ClusterBooks {
   std::unique_ptr<ReservationBook> reservations_;
   std::unique_ptr<Storage> storage_;
   std::unique_ptr<AuditBook> audit_;
+  std::unique_ptr<JobLedger> charged_;
+  ChargedBy charged_by_;
+  std::int64_t charged_from_ = 0;
   std::array<std::vector<std::string>, kBooks> missing_columns_;
 };
 

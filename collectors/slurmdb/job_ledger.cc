@@ -204,12 +204,18 @@ std::size_t JobLedger::GroupOf(const JobRow& row) {
   if (options_.rule == Rule::kRollUp) return IndexOf({row.id_assoc, row.id_qos, 0, row.id_wckey, "", "", 0});
   if (options_.rule == Rule::kEnforced)
     return IndexOf({row.id_assoc, row.id_qos, 0, 0, "", row.partition, 0});
+  if (options_.rule == Rule::kCharged) {
+    const std::optional<std::uint32_t> payer = options_.charges->PayerOf(row.id_assoc);
+    return IndexOf({payer.value_or(row.id_assoc), row.id_qos, 0, 0,
+                    payer ? std::string_view() : std::string_view(row.account), row.partition, 0});
+  }
   return IndexOf({row.id_assoc, row.id_qos, row.id_user, 0, row.account, row.partition, 0});
 }
 
 std::size_t JobLedger::HourOf(std::size_t group, std::int64_t hour) {
-  const JobGroup& whole = groups_[group];
-  const std::size_t index = IndexOf({whole.id_assoc, whole.id_qos, 0, whole.id_wckey, "", "", hour});
+  const JobGroup whole = groups_[group];  // a copy: they may move
+  const std::size_t index =
+      IndexOf({whole.id_assoc, whole.id_qos, 0, whole.id_wckey, whole.account, whole.partition, hour});
   whole_[index] = group;
   return index;
 }
@@ -388,13 +394,41 @@ void JobLedger::CountEnforced(JobTotals& totals, const JobGroup& group, const Tr
   add_own(weights.PartitionQos(group.partition, group.id_qos), kOfPartitionQos);
 }
 
+template <typename Add>
+void JobLedger::CountCharged(const LiveJob& job, std::int64_t as_of, Add add) {
+  ChargedJob charged;
+  charged.state = job.state;
+  charged.over = job.time_end != 0 && Signed(job.time_end) <= as_of;
+  charged.start = HeldSince(job.time_start, job.time_eligible);
+  charged.end = charged.over ? Signed(job.time_end) : as_of;
+  charged.tres_alloc = &job.tres_alloc;
+  if (charged.start > charged.end) return;
+  for (const Suspension& suspension : job.suspensions) {
+    const std::int64_t from = std::max(charged.start, Signed(suspension.time_start));
+    const std::int64_t to =
+        suspension.time_end == 0 ? charged.end : std::min(charged.end, Signed(suspension.time_end));
+    if (from < to) charged.pauses.emplace_back(from, to);
+  }
+  if (job.suspensions.empty() && job.time_suspended != 0) {
+    // When it was is not known (any more): its last seconds. While suspended the column holds the moment of
+    // suspension less what was accumulated before it.
+    const bool goes_on = job.state == JobState::kSuspended && job.time_end == 0;
+    const std::int64_t from = goes_on ? Signed(job.time_suspended) : charged.end - Signed(job.time_suspended);
+    if (from < charged.end) charged.pauses.emplace_back(std::max(charged.start, from), charged.end);
+  }
+  const JobGroup whole = groups_[job.group];
+  options_.charges->Charge(whole, charged, [&](std::int64_t slot, std::uint32_t id, Uint128 amount) {
+    add(HourOf(job.group, slot), id, amount);
+  });
+}
+
 void JobLedger::Take(const JobRow& row, Reading& reading) {
   const std::int64_t end = Signed(row.time_end);
   if (end == 0 || end > reading.as_of) {
     reading.live.push_back(JobOf(row));
     return;
   }
-  if (options_.rule == Rule::kRollUp) {
+  if (options_.rule == Rule::kRollUp || options_.rule == Rule::kCharged) {
     LiveJob job = JobOf(row);
     if (row.time_suspended == 0) {
       Settle(job, reading);
@@ -448,6 +482,12 @@ void JobLedger::Settle(const LiveJob& job, Reading& reading) {
     return;
   }
   if (!job.ran) return;
+  if (options_.rule == Rule::kCharged) {
+    CountCharged(job, reading.as_of, [&](std::size_t group, std::uint32_t id, Uint128 amount) {
+      bucket.totals[group].tres_seconds.Add(id, amount);
+    });
+    return;
+  }
   if (job.id_resv != 0 || !job.suspensions.empty()) bucket.exceptions.push_back(job);
   const std::int64_t end = Signed(job.time_end);
   std::int64_t from = std::max(options_.epoch, Signed(job.time_start));
@@ -661,6 +701,12 @@ void JobLedger::SumUp() {
   for (const LiveJob& job : live_) {
     if (!job.ran) continue;
     const std::int64_t start = Signed(job.time_start);
+    if (options_.rule == Rule::kCharged) {
+      CountCharged(job, moment_.as_of, [&](std::size_t group, std::uint32_t id, Uint128 amount) {
+        totals_[group].tres_seconds.Add(id, amount);
+      });
+      continue;
+    }
     JobTotals& totals = totals_[job.group];
     if (options_.rule == Rule::kEnforced) {
       const std::int64_t end =

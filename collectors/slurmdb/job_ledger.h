@@ -16,7 +16,7 @@
 //   - slurmdbd's last_ran_table went back (a record about the past came in): a wider window is read. The same
 //     happens every wide_interval, and every recount_interval the whole epoch is read into a new book.
 //
-// Times are epoch seconds. Consumption is counted by one of three rules (see Rule), clipped to [epoch,
+// Times are epoch seconds. Consumption is counted by one of four rules (see Rule), clipped to [epoch,
 // as_of]. Not thread-safe.
 #pragma once
 
@@ -77,6 +77,10 @@ enum class Rule {
   // of suspensions too, each second with the weight it has (see EnforcedWeights). In totals(), in units of
   // 1/kSecondParts of a second at the epoch; kTresWall is the time itself.
   kEnforced,
+  // What somebody else makes of each row (see JobCharges), such as money; rows of all times since the epoch,
+  // the
+  // time a row held resources, less suspensions. In totals(), by what the charges tell apart.
+  kCharged,
 };
 
 // By Rule::kEnforced: not a TRES, but the time a job ran (what GrpWall limits).
@@ -111,6 +115,24 @@ struct EnforcedWeights {
   bool operator==(const EnforcedWeights&) const = default;
 };
 
+struct ChargedJob;
+struct JobGroup;
+
+// By Rule::kCharged: what a row comes to. Not thread-safe.
+class JobCharges {
+ public:
+  // `slot`: the beginning of a part of the time since the epoch; `id`: of one of the sums.
+  using Sink = std::function<void(std::int64_t slot, std::uint32_t id, Uint128 amount)>;
+
+  virtual ~JobCharges() = default;
+  // The association that stands for all that are charged alike: its account's. None: nothing is known of it.
+  virtual std::optional<std::uint32_t> PayerOf(std::uint32_t id_assoc) const = 0;
+  // What decides how rows of a group are charged: where it is the same text, they come to the same.
+  virtual std::string SignatureOf(const JobGroup& group) = 0;
+  // Slot by slot; what lies before the epoch is left out.
+  virtual void Charge(const JobGroup& group, const ChargedJob& job, const Sink& sink) = 0;
+};
+
 struct LedgerOptions {
   Rule rule = Rule::kRealTime;
   std::int64_t epoch = 0;
@@ -120,6 +142,7 @@ struct LedgerOptions {
   std::int64_t recount_interval = 86400;
   HistogramBounds histograms;                      // with kRealTime
   std::shared_ptr<const EnforcedWeights> weights;  // with kEnforced
+  std::shared_ptr<JobCharges> charges;             // with kCharged
 };
 
 // The instants of one poll.
@@ -138,9 +161,9 @@ struct JobGroup {
   std::uint32_t id_user = 0;
   std::string account;  // job_table's own text, for rows whose association is unknown
   std::string partition;
-  // By kRollUp only.
-  std::uint32_t id_wckey = 0;
-  std::int64_t hour = 0;  // start of the hour it ran in; 0 while it is open
+  std::uint32_t id_wckey = 0;  // by kRollUp only
+  // By kRollUp the start of the hour it ran in, 0 while it is open; by kCharged the slot.
+  std::int64_t hour = 0;
 
   bool operator==(const JobGroup&) const = default;
 };
@@ -151,6 +174,17 @@ struct JobShape {
   std::string partition;
 
   bool operator==(const JobShape&) const = default;
+};
+
+// A row that has held resources, for JobCharges.
+struct ChargedJob {
+  JobState state = JobState::kUnknown;
+  bool over = false;  // else it goes on after `end`
+  std::int64_t start = 0;
+  std::int64_t end = 0;
+  // Suspensions within: from and to, by time.
+  std::vector<std::pair<std::int64_t, std::int64_t>> pauses;
+  const TresCounts* tres_alloc = nullptr;
 };
 
 // Sums by TRES id, sorted by id.
@@ -226,10 +260,12 @@ class JobLedger {
   void Update(JobSource& source, const Moment& moment);
 
   const LedgerOptions& options() const { return options_; }
+  // kCharged: charges that are the same for all rows that are in the book.
+  void UseCharges(std::shared_ptr<JobCharges> charges) { options_.charges = std::move(charges); }
   // The moment of the last Update.
   const Moment& moment() const { return moment_; }
   const std::vector<JobGroup>& groups() const { return groups_; }
-  // kRealTime, kEnforced: one entry a group, same index.
+  // Not with kRollUp: one entry a group, same index.
   const std::vector<JobTotals>& totals() const { return totals_; }
   const std::vector<JobShape>& shapes() const { return shapes_; }
   // kRealTime: of rows that started, and of those that ended, since the epoch; one entry a shape, same index.
@@ -280,6 +316,9 @@ class JobLedger {
   // By kEnforced: what a job that held resources within [start, end) adds.
   void CountEnforced(JobTotals& totals, const JobGroup& group, const TresCounts& tres_alloc,
                      std::int64_t start, std::int64_t end) const;
+  // By kCharged: what a job comes to until as_of; `add` takes the index of a group and the sum of an id.
+  template <typename Add>
+  void CountCharged(const LiveJob& job, std::int64_t as_of, Add add);
   // Puts an ended job into its bucket, its suspensions known.
   void Settle(const LiveJob& job, Reading& reading);
   LiveJob JobOf(const JobRow& row);

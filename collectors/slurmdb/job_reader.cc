@@ -48,10 +48,13 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
                      const Sink& sink) {
   const bool by_rollup = rule_ == Rule::kRollUp;
   const bool enforced = rule_ == Rule::kEnforced;
+  const bool charged = rule_ == Rule::kCharged;
   const char* const timelimit = has_timelimit_ ? "timelimit" : "NULL";
   std::string more = "id_wckey, id_resv";
   if (enforced) {
     more = fmt::format("`partition`, {}", timelimit);
+  } else if (charged) {
+    more = "account, `partition`";
   } else if (!by_rollup) {
     more = fmt::format("id_user, array_task_pending, account, `partition`, {}, {}", timelimit,
                        has_tres_req_ ? "tres_req" : "NULL");
@@ -81,6 +84,9 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
     } else if (enforced) {
       row.partition = Repaired(rows[11].raw(), partition);
       if (has_timelimit_) row.timelimit = rows[12].AsU64Or(kNoVal);
+    } else if (charged) {
+      row.account = Repaired(rows[11].raw(), account);
+      row.partition = Repaired(rows[12].raw(), partition);
     } else {
       row.id_user = rows[11].AsU32Or(0);
       row.array_task_pending = rows[12].AsU32Or(0);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Who may include whom: exporter -> collectors -> collectors/slurmdb, and only the last of them knows SQL.
+# Who may include whom: exporter -> collectors -> collectors/pricing -> collectors/slurmdb, and only the last of them knows
+# SQL.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 status=0
@@ -15,12 +16,14 @@ forbid() {
 
 forbid "collectors must not know the exporter" '#include *"exporter/' collectors
 forbid "slurmdb must not know the collectors" '#include *"collectors/[a-z_]*\.h"' collectors/slurmdb
+forbid "slurmdb must not know money" '#include *"collectors/pricing/' collectors/slurmdb
+forbid "pricing must not know the collectors" '#include *"collectors/[a-z_]*\.h"' collectors/pricing
 forbid "only collectors/slurmdb talks to the database" '#include *[<"](mysql|mariadb)' \
-  exporter ':(glob)collectors/*.cc' ':(glob)collectors/*.h'
+  exporter collectors/pricing ':(glob)collectors/*.cc' ':(glob)collectors/*.h'
 forbid "SQL belongs into collectors/slurmdb" '"(SELECT|SET SESSION|START TRANSACTION) ' \
-  exporter ':(glob)collectors/*.cc' ':(glob)collectors/*.h'
+  exporter collectors/pricing ':(glob)collectors/*.cc' ':(glob)collectors/*.h'
 forbid "a collector reads no clock" '(system_clock|steady_clock)::now|\btime\(' \
-  ':(glob)collectors/*.cc' ':(glob)collectors/*.h'
+  collectors/pricing ':(glob)collectors/*.cc' ':(glob)collectors/*.h'
 forbid "columns are named" 'SELECT +\*' '*.cc' '*.h'
 forbid "unfinished work has no place here" '\b(TODO|FIXME|XXX|HACK)\b' exporter collectors deploy dashboards
 exit "$status"

@@ -6,6 +6,7 @@
 #include <memory>
 #include <random>
 #include <set>
+#include <tuple>
 
 #include "collectors/slurmdb/job_ledger.h"
 #include "fake_job_table.h"
@@ -232,6 +233,69 @@ class History {
   std::set<std::uint32_t> corrected_;  // since the last poll: twice might take a row from old to old
 };
 
+// Charges of which any can be told from the other: by slot, by how the row ended, by what it holds.
+class TestCharges : public JobCharges {
+ public:
+  static constexpr std::int64_t kSlot = 20'000;
+
+  std::optional<std::uint32_t> PayerOf(std::uint32_t id_assoc) const override { return id_assoc; }
+  std::string SignatureOf(const JobGroup&) override { return ""; }
+  void Charge(const JobGroup&, const ChargedJob& job, const Sink& sink) override {
+    for (std::int64_t slot = kEpoch; slot <= job.end; slot += kSlot) {
+      const auto overlap = [&](std::int64_t from, std::int64_t to) {
+        return std::max<std::int64_t>(0, std::min(slot + kSlot, to) - std::max(slot, from));
+      };
+      std::int64_t seconds = overlap(job.start, job.end);
+      for (const auto& [from, to] : job.pauses) seconds -= overlap(from, to);
+      sink(slot, job.over ? static_cast<std::uint32_t>(job.state) : 99,
+           Uint128{job.tres_alloc->front().count} * static_cast<std::uint64_t>(seconds));
+    }
+  }
+};
+
+using ChargedTotals = std::map<std::tuple<std::uint32_t, std::int64_t, std::uint32_t>, Uint128>;
+
+ChargedTotals ChargedOf(const JobLedger& ledger) {
+  ChargedTotals sums;
+  for (std::size_t group = 0; group < ledger.groups().size(); ++group) {
+    const JobGroup& of = ledger.groups()[group];
+    for (const auto& [id, amount] : ledger.totals()[group].tres_seconds.entries())
+      sums[{of.id_assoc, of.hour, id}] += amount;
+  }
+  std::erase_if(sums, [](const auto& entry) { return entry.second == 0; });
+  return sums;
+}
+
+// The same from all rows, without any book.
+ChargedTotals PlainCharges(const FakeJobTable& table, std::int64_t as_of) {
+  ChargedTotals sums;
+  for (const FakeJob& job : table.jobs) {
+    const auto end = static_cast<std::int64_t>(job.end);
+    const bool over = end != 0 && end <= as_of;
+    if ((over && end < kEpoch) || job.start == 0 || job.state == 0 || (end != 0 && job.tres.empty()))
+      continue;
+    const TresCounts tres = ParseTres(job.tres);
+    ChargedJob charged;
+    charged.state = JobStateOf(job.state);
+    charged.over = over;
+    charged.start = static_cast<std::int64_t>(std::max(job.start, job.submit));
+    charged.end = over ? end : as_of;
+    charged.tres_alloc = &tres;
+    if (charged.start > charged.end) continue;
+    for (const Suspension& suspension : table.suspensions) {
+      const std::int64_t from = std::max(charged.start, static_cast<std::int64_t>(suspension.time_start));
+      const std::int64_t to = suspension.time_end == 0
+                                  ? charged.end
+                                  : std::min(charged.end, static_cast<std::int64_t>(suspension.time_end));
+      if (suspension.db_inx == job.db_inx && from < to) charged.pauses.emplace_back(from, to);
+    }
+    TestCharges().Charge({}, charged, [&](std::int64_t slot, std::uint32_t id, Uint128 amount) {
+      if (amount != 0) sums[{job.assoc, slot, id}] += amount;
+    });
+  }
+  return sums;
+}
+
 std::map<std::uint32_t, JobTotals> Plain(const History& history) {
   auto totals = PlainTotals(history.table, kEpoch, history.now - kSettle);
   std::erase_if(totals, [](const auto& entry) { return entry.second == JobTotals{}; });
@@ -265,6 +329,27 @@ TEST(JobLedgerHistoryTest, TheBookEqualsARecountAfterEveryPoll) {
   for (unsigned seed = 1; seed <= histories; ++seed) {
     const int wrong = FirstWrongPoll(seed, 250, [](FakeJobTable&) {});
     ASSERT_EQ(wrong, -1) << "seed " << seed;
+  }
+}
+
+TEST(JobLedgerHistoryTest, WhatIsChargedEqualsARecountAfterEveryPoll) {
+  LedgerOptions options = Options();
+  options.rule = Rule::kCharged;
+  options.charges = std::make_shared<TestCharges>();
+  for (unsigned seed = 1; seed <= 100; ++seed) {
+    History history(seed);
+    std::mt19937 polls(seed + 1);
+    auto ledger = std::make_unique<JobLedger>(options);
+    for (int step = 0; step < 250; ++step) {
+      history.Step();
+      if (polls() % 3 != 0) continue;
+      const Moment moment = history.Poll();
+      if (polls() % 40 == 0) ledger = std::make_unique<JobLedger>(options);
+      if (ledger->NeedsRecount(moment)) ledger->Recount(history.table, moment);
+      ledger->Update(history.table, moment);
+      ASSERT_EQ(ChargedOf(*ledger), PlainCharges(history.table, moment.as_of))
+          << "seed " << seed << " step " << step;
+    }
   }
 }
 
