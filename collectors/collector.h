@@ -6,11 +6,13 @@
 #include <prometheus/metric_family.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "collectors/pricing/price_book_tariff.h"
 #include "collectors/slurmdb/accounting_source.h"
 
 namespace collectors {
@@ -31,6 +33,7 @@ struct CollectorOptions {
   // Share of its quota, 0 to 1, from which on an account (of a cluster) wants to be warned; none: never.
   std::function<std::optional<double>(const std::string& cluster, const std::string& account)>
       quota_warning_ratio = [](const std::string&, const std::string&) { return std::nullopt; };
+  std::shared_ptr<const pricing::PriceBookTariff> tariff;  // null: no costs
 };
 
 // Returns families with unique names; series of a family have the same label names in the same order. Every

@@ -5,6 +5,7 @@
 #include "collectors/audit.h"
 #include "collectors/cluster.h"
 #include "collectors/consumption.h"
+#include "collectors/cost.h"
 #include "collectors/jobs.h"
 #include "collectors/nodes.h"
 #include "collectors/outcomes.h"
@@ -29,6 +30,9 @@ std::span<const CollectorInfo> Registry() {
       CollectorInfo{"consumption", true,
                     "TRES-seconds and energy that jobs consumed, by account and by user.", Book::kJobs,
                     &CollectConsumption},
+      CollectorInfo{"cost", true,
+                    "What usage costs by account and department, against budgets; only with a price book.",
+                    Book::kCost, &CollectCost, "cost.price-book"},
       CollectorInfo{"jobs", true, "Jobs pending, running and suspended, with what they hold or ask for.",
                     Book::kJobs, &CollectJobs},
       CollectorInfo{"nodes", true, "Nodes that are down or drained: since when, why, and the time lost.",

@@ -15,6 +15,7 @@ struct CollectorInfo {
   std::string_view help;  // one sentence
   slurmdb::Book book;     // what it is made from
   CollectFunction collect;
+  std::string_view needs = "";  // the setting without which it has nothing to say; "": none
 };
 
 // Sorted by name.

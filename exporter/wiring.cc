@@ -68,6 +68,14 @@ slurmdb::Calendar CalendarOf(const Config& config) {
   }
 }
 
+// Null without a price book.
+std::shared_ptr<const pricing::PriceBookTariff> TariffOf(const Config& config) {
+  const std::shared_ptr<const pricing::PriceBook>& book = config.cost.price_book;
+  if (book == nullptr) return nullptr;
+  return std::make_shared<const pricing::PriceBookTariff>(
+      book, pricing::FiscalCalendar(CalendarOf(config), book->first_month));
+}
+
 // The value for a cluster: its own, else the one for all.
 template <typename T>
 const T* Pick(const std::vector<Scoped<T>>& values, const std::string& cluster,
@@ -147,7 +155,8 @@ std::chrono::milliseconds Bounded(Duration duration) {
 std::vector<CollectorInfo> KnownCollectors() {
   std::vector<CollectorInfo> known;
   for (const collectors::CollectorInfo& collector : collectors::Registry()) {
-    known.push_back({std::string(collector.name), collector.enabled_by_default, std::string(collector.help)});
+    known.push_back({std::string(collector.name), collector.enabled_by_default, std::string(collector.help),
+                     std::string(collector.needs)});
   }
   return known;
 }
@@ -182,6 +191,7 @@ slurmdb::AccountingOptions AccountingOptionsOf(const Config& config) {
   options.ledger.wide_interval = Seconds(config.counter.wide_interval);
   options.ledger.recount_interval = Seconds(config.counter.recount_interval);
   options.ledger.histograms = BoundsOf(config.histogram);
+  options.tariff = TariffOf(config);
   options.quota_policy = [config, confs = ReadSlurmConfs(config)](const std::string& cluster) {
     return QuotaPolicyOf(config, confs, cluster);
   };
@@ -202,6 +212,7 @@ PollerOptions PollerOptionsOf(const Config& config) {
   const NameFilter users = config.users;
   options.collector_options.accepts_user = [users](std::string_view name) { return users.Allows(name); };
   options.collector_options.user_label = config.user_label;
+  options.collector_options.tariff = TariffOf(config);
   options.collector_options.quota_warning_ratio = [ratios = config.quota.warning_ratio](
                                                       const std::string& cluster,
                                                       const std::string& account) -> std::optional<double> {

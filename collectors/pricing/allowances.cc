@@ -24,10 +24,16 @@ std::vector<std::optional<Money>> CreditsWithin(const std::vector<Allowance>& qu
   }
   // Of each quota and period: what was billed before `from`, and before `to`.
   std::map<std::pair<std::size_t, std::int64_t>, std::array<Money, 2>> billed;
+  std::map<std::pair<CostPeriod, std::int64_t>, std::int64_t> starts;  // many lines are of the same time
+  const auto start_of = [&](CostPeriod period, std::int64_t time) {
+    const auto known = starts.find({period, time});
+    if (known != starts.end()) return known->second;
+    return starts.emplace(std::pair(period, time), calendar.Start(period, time)).first->second;
+  };
   for (const CostLine& line : lines) {
     if (line.time >= to) continue;
     for (std::size_t i = 0; i < quotas.size(); ++i) {
-      const std::int64_t start = calendar.Start(quotas[i].period, line.time);
+      const std::int64_t start = start_of(quotas[i].period, line.time);
       if (!quotas[i].span.Contains(start) || !Concerns(quotas[i], line)) continue;
       std::array<Money, 2>& sums = billed[{i, start}];
       if (line.time < from) sums[0] += line.billed;

@@ -29,9 +29,10 @@
 
 namespace pricing {
 
-inline constexpr int kPricePlaces = 9;        // prices are billionths of the currency
-inline constexpr int kEnergyPricePlaces = 6;  // a kWh's price has no more places
-inline constexpr int kSharePlaces = 4;        // shares are ten-thousandths
+inline constexpr int kPricePlaces = 9;                              // prices are billionths of the currency
+inline constexpr std::uint64_t kMostPrice = 1'000'000'000'000'000;  // a million, in billionths
+inline constexpr int kEnergyPricePlaces = 6;                        // a kWh's price has no more places
+inline constexpr int kSharePlaces = 4;                              // shares are ten-thousandths
 inline constexpr std::uint32_t kWhole = 10'000;
 
 // Whom a row is charged to, and where it ran. Names in lower case, but for the partition and departments.

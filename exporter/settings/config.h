@@ -6,11 +6,13 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "collectors/collector.h"
+#include "collectors/pricing/price_book.h"
 #include "collectors/slurmdb/quota_book.h"
 #include "exporter/duration.h"
 #include "exporter/log.h"
@@ -97,6 +99,11 @@ struct QuotaConfig {
   Duration history{};
 };
 
+struct CostConfig {
+  std::string price_book_file;                           // "" = none
+  std::shared_ptr<const pricing::PriceBook> price_book;  // what is in it
+};
+
 struct CollectorConfig {
   std::string name;
   bool enabled = false;
@@ -121,6 +128,7 @@ struct Config {
   CounterConfig counter;
   HistogramConfig histogram;
   QuotaConfig quota;
+  CostConfig cost;
   Duration poll_interval{};
   std::string state_directory;  // "" = none
   bool collector_disable_defaults = false;

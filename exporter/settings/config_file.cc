@@ -1,141 +1,25 @@
 #include "exporter/settings/config_file.h"
 
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/mark.h>
-#include <yaml-cpp/parser.h>
-
 #include <cerrno>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <set>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
 #include "exporter/log.h"
+#include "exporter/settings/yaml_tree.h"
 
 namespace exporter {
 namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{1024} * 1024;
 
-// Where in the file, counted from 1 as editors do.
-struct Place {
-  int line = 1;
-  int column = 1;
-};
-
-Place PlaceOf(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
-
-struct YamlNode {
-  enum class Type { kNull, kScalar, kList, kMap };
-  Type type = Type::kNull;
-  Place place;
-  std::string text;                                                                      // of a scalar
-  std::vector<std::unique_ptr<YamlNode>> items;                                          // of a list
-  std::vector<std::pair<std::unique_ptr<YamlNode>, std::unique_ptr<YamlNode>>> entries;  // of a map, in order
-};
-
-class Reader {
- public:
-  explicit Reader(const std::string& path) : path_(path) {}
-
-  std::string At(Place place) const {
-    return path_ + ":" + std::to_string(place.line) + ":" + std::to_string(place.column);
-  }
-  [[noreturn]] void Fail(Place place, const std::string& message) const {
-    throw ConfigError(At(place) + ": " + message);
-  }
-
- private:
-  std::string path_;
-};
-
-// Builds the tree from the parser's events rather than from YAML::Node, which hides duplicate keys, resolves
-// anchors and forgets tags.
-class TreeBuilder : public YAML::EventHandler {
- public:
-  explicit TreeBuilder(const Reader& reader) : reader_(reader) {}
-
-  std::unique_ptr<YamlNode> TakeRoot() { return std::move(root_); }
-
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-
-  void OnAnchor(const YAML::Mark& mark, const std::string&) override { RefuseAnchor(mark); }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { RefuseAnchor(mark); }
-
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { Add(Make(YamlNode::Type::kNull, mark)); }
-
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
-                const std::string& value) override {
-    Check(mark, tag);
-    auto node = Make(YamlNode::Type::kScalar, mark);
-    node->text = value;
-    Add(std::move(node));
-  }
-
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {
-    Check(mark, tag);
-    Open(Make(YamlNode::Type::kList, mark));
-  }
-  void OnSequenceEnd() override { Close(); }
-
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {
-    Check(mark, tag);
-    Open(Make(YamlNode::Type::kMap, mark));
-  }
-  void OnMapEnd() override { Close(); }
-
- private:
-  static std::unique_ptr<YamlNode> Make(YamlNode::Type type, const YAML::Mark& mark) {
-    auto node = std::make_unique<YamlNode>();
-    node->type = type;
-    node->place = PlaceOf(mark);
-    return node;
-  }
-
-  [[noreturn]] void RefuseAnchor(const YAML::Mark& mark) const {
-    reader_.Fail(PlaceOf(mark), "anchors (&) and aliases (*) are not allowed");
-  }
-
-  void Check(const YAML::Mark& mark, const std::string& tag) const {
-    // "?" and "!" are yaml-cpp's words for plain and quoted text without a tag.
-    if (!tag.empty() && tag != "?" && tag != "!") {
-      reader_.Fail(PlaceOf(mark), "tags such as " + log::Quote(tag) + " are not allowed");
-    }
-  }
-
-  YamlNode* Add(std::unique_ptr<YamlNode> node) {
-    YamlNode* added = node.get();
-    if (open_.empty()) {
-      root_ = std::move(node);
-    } else if (YamlNode& parent = *open_.back(); parent.type == YamlNode::Type::kList) {
-      parent.items.push_back(std::move(node));
-    } else if (parent.entries.empty() || parent.entries.back().second) {
-      parent.entries.emplace_back(std::move(node), nullptr);
-    } else {
-      parent.entries.back().second = std::move(node);
-    }
-    return added;
-  }
-
-  void Open(std::unique_ptr<YamlNode> node) { open_.push_back(Add(std::move(node))); }
-  void Close() { open_.pop_back(); }
-
-  const Reader& reader_;
-  std::unique_ptr<YamlNode> root_;
-  std::vector<YamlNode*> open_;
-};
-
 // Turns the tree into assignments.
 class Walker {
  public:
-  Walker(const Reader& reader, const std::vector<Setting>& table) : reader_(reader), table_(table) {
+  Walker(const YamlReader& reader, const std::vector<Setting>& table) : reader_(reader), table_(table) {
     for (const Setting& setting : table) {
       if (setting.flag_only) continue;
       suggestions_.push_back(setting.name);
@@ -180,7 +64,7 @@ class Walker {
     } else if (!is_section) {
       FailUnknown(key.place, name);
     } else if (value.type != YamlNode::Type::kNull) {  // a section with nothing in it is fine
-      reader_.Fail(value.place, name + " must be a map of settings, not " + Describe(value));
+      reader_.Fail(value.place, name + " must be a map of settings, not " + value.Describe());
     }
   }
 
@@ -197,7 +81,7 @@ class Walker {
       for (const auto& item : value.items) {
         if (item->type != YamlNode::Type::kScalar) {
           reader_.Fail(item->place,
-                       name + " must be a list of plain values; one of them is " + Describe(*item));
+                       name + " must be a list of plain values; one of them is " + item->Describe());
         }
         assignment.values.push_back(item->text);
       }
@@ -206,7 +90,7 @@ class Walker {
                    name + " has no value" + (setting.kind == Kind::kString ? "; write \"\" for none" : ""));
     } else {
       reader_.Fail(value.place, name + " must be " + (is_list ? "a value or a list" : "one value") +
-                                    ", not " + Describe(value));
+                                    ", not " + value.Describe());
     }
     out_.push_back(std::move(assignment));
   }
@@ -228,21 +112,7 @@ class Walker {
                  "unknown key " + (is_word ? name : log::Quote(name)) + DidYouMean(name, suggestions_));
   }
 
-  static std::string Describe(const YamlNode& node) {
-    switch (node.type) {
-      case YamlNode::Type::kNull:
-        return "empty";
-      case YamlNode::Type::kScalar:
-        return log::Quote(node.text);
-      case YamlNode::Type::kList:
-        return "a list";
-      case YamlNode::Type::kMap:
-        return "a map";
-    }
-    return "";
-  }
-
-  const Reader& reader_;
+  const YamlReader& reader_;
   const std::vector<Setting>& table_;
   std::set<std::string> sections_;
   std::vector<std::string> suggestions_;
@@ -254,23 +124,8 @@ class Walker {
 
 std::vector<Assignment> ParseConfigText(const std::string& text, const std::string& path,
                                         const std::vector<Setting>& table) {
-  const Reader reader(path);
-  std::istringstream stream(text);
-  TreeBuilder builder(reader);
-  std::unique_ptr<YamlNode> root;
-  try {
-    YAML::Parser parser(stream);
-    if (!parser.HandleNextDocument(builder)) return {};
-    root = builder.TakeRoot();
-    TreeBuilder second(reader);
-    if (parser.HandleNextDocument(second)) {
-      const auto extra = second.TakeRoot();
-      reader.Fail(extra ? extra->place : Place{}, "there must be only one document in the file");
-    }
-  } catch (const YAML::Exception& error) {
-    reader.Fail(error.mark.is_null() ? Place{} : PlaceOf(error.mark), "this is not valid YAML: " + error.msg);
-  }
-
+  const YamlReader reader(path);
+  const std::unique_ptr<YamlNode> root = reader.Parse(text);
   if (!root || root->type == YamlNode::Type::kNull) return {};
   if (root->type != YamlNode::Type::kMap) reader.Fail(root->place, "the file must be a map of settings");
   Walker walker(reader, table);

@@ -11,6 +11,7 @@
 #include "exporter/settings/command_line.h"
 #include "exporter/settings/config_file.h"
 #include "exporter/settings/password_source.h"
+#include "exporter/settings/price_book_file.h"
 #include "exporter/settings/settings_table.h"
 #include "exporter/version.h"
 
@@ -38,14 +39,16 @@ void Apply(Config& config, const Setting& setting, const std::vector<std::string
 // What no single value shows: limits and settings that depend on each other.
 class Checker {
  public:
-  explicit Checker(Config& config) : config_(config) {}
+  Checker(Config& config, const std::vector<CollectorInfo>& collectors)
+      : config_(config), known_(collectors) {}
 
   void Check() {
     CheckCommands();
     CheckDatabase();
     CheckTimes();
     CheckQuota();
-    for (CollectorConfig& collector : config_.collectors) CheckCollector(collector);
+    ReadCost();
+    for (std::size_t i = 0; i < known_.size(); ++i) CheckCollector(config_.collectors[i], known_[i].needs);
   }
 
  private:
@@ -116,9 +119,25 @@ class Checker {
     }
   }
 
-  void CheckCollector(CollectorConfig& collector) const {
+  void ReadCost() {
+    CostConfig& cost = config_.cost;
+    if (cost.price_book_file.empty()) return;
+    try {
+      const slurmdb::Calendar calendar(config_.timezone);
+      cost.price_book =
+          std::make_shared<const pricing::PriceBook>(ReadPriceBook(cost.price_book_file, calendar));
+    } catch (const std::runtime_error& error) {
+      Fail("cost.price-book", error.what());
+    }
+  }
+
+  void CheckCollector(CollectorConfig& collector, const std::string& needs) const {
     const std::string name = "collector." + collector.name;
     if (config_.collector_disable_defaults && !IsGiven(name)) collector.enabled = false;
+    if (!needs.empty() && !IsGiven(needs)) {
+      if (collector.enabled && IsGiven(name)) Fail(name, "needs " + needs);
+      collector.enabled = false;
+    }
     if (collector.interval == Duration::zero()) collector.interval = config_.poll_interval;
     if (collector.interval < config_.poll_interval) {
       Fail(name + ".interval",
@@ -134,6 +153,7 @@ class Checker {
   }
 
   Config& config_;
+  const std::vector<CollectorInfo>& known_;
 };
 
 const Assignment* Find(const std::vector<Assignment>& assignments, std::string_view name) {
@@ -162,7 +182,7 @@ Config Load(const std::vector<Setting>& table, const std::vector<CollectorInfo>&
   // A value in the file that a flag replaces must still be a right one: the flag may be gone tomorrow.
   for (const Assignment& a : given) Apply(config, *a.setting, a.values, a.origin);
   for (const Assignment& a : flags) Apply(config, *a.setting, a.values, a.origin);
-  Checker(config).Check();
+  Checker(config, collectors).Check();
   return config;
 }
 

@@ -520,6 +520,13 @@ void AddQuota(std::vector<Setting>& table) {
       [](Config & c) -> auto& { return c.quota.history; }));
 }
 
+void AddCost(std::vector<Setting>& table) {
+  table.push_back(Name(
+      "cost.price-book", "",
+      "YAML file that says what usage costs, and who pays; without it there are no costs.",
+      [](Config & c) -> auto& { return c.cost.price_book_file; }));
+}
+
 void AddCollectors(std::vector<Setting>& table, const std::vector<CollectorInfo>& collectors) {
   table.push_back(Bool(
       "collector.disable-defaults", "false", "Disable all collectors that are not enabled one by one.",
@@ -584,6 +591,7 @@ std::vector<Setting> SettingsTable(const std::vector<CollectorInfo>& collectors)
   AddDatabase(table);
   AddCounting(table);
   AddQuota(table);
+  AddCost(table);
   AddCollectors(table, collectors);
   return table;
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "collectors/consumption.h"
+#include "collectors/cost.h"
 #include "collectors/jobs.h"
 #include "collectors/outcomes.h"
 #include "collectors/quota.h"
@@ -29,6 +30,7 @@ class Site {
   Site() {
     tres_.Add(1, "cpu", "");
     tres_.Add(2, "mem", "");
+    tres_.Add(3, "energy", "");
     tres_.Add(1001, "gres", "gpu");
     qos_ = {{1, "normal"}};
     associations_ = slurmdb::AssociationTree({{10, "physics", "", "", "root", 0, false},
@@ -69,6 +71,17 @@ class Site {
     view.clusters = {{"alpha", &associations_, &ledger, &usage, &wckeys_, &limits, &cluster_tres, &quota,
                       &status, &events, &reservations, &storage}};
     view.clusters[0].audit = &audit_;
+    if (options.tariff == nullptr) return collect(view, options);
+    slurmdb::LedgerOptions charged_options = ledger_options;
+    charged_options.rule = slurmdb::Rule::kCharged;
+    charged_options.epoch = options.tariff->EpochAt(moment.as_of);
+    charged_options.charges = options.tariff->ChargesOf({"alpha", &associations_, &accounts_, &qos_, &tres_},
+                                                        charged_options.epoch);
+    slurmdb::JobLedger charged(charged_options);
+    charged.Recount(table, moment);
+    charged.Update(table, moment);
+    view.clusters[0].charged = &charged;
+    view.clusters_missing = clusters_missing;
     return collect(view, options);
   }
 
@@ -104,6 +117,7 @@ class Site {
   slurmdb::TresCounts cluster_tres;
   slurmdb::QuotaPolicy policy;
   slurmdb::EarlierUsage earlier;
+  std::size_t clusters_missing = 0;
 
  private:
   slurmdb::AuditBook audit_{slurmdb::Calendar("UTC"), {}};
@@ -309,6 +323,97 @@ TEST(CollectorsTest, RelativeLimitsOfAQosAreAmounts) {
   EXPECT_THAT(limits(), IsEmpty());
 }
 
+// 1 a core-second, so that amounts are whole: alice's jobs come to 200 + 400 since the month began.
+pricing::PriceBook Prices() {
+  pricing::PriceBook book;
+  book.version = "7";
+  book.sha256 = "ab";
+  book.currency = "EUR";
+  book.departments = pricing::Departments::ByTree({"physics"});
+  book.rates.push_back(
+      {{}, {{"cpu", 3600 * pricing::PowerOfTen(pricing::kPricePlaces), pricing::Combine::kSum}}});
+  book.outcomes.push_back({{}, {slurmdb::JobState::kTimeout}, std::nullopt, 5000});
+  book.subsidies.push_back({{}, 1000});
+  book.free_quotas.push_back({"", "physics", "", pricing::CostPeriod::kMonth, 30'000, {}});
+  book.budgets.push_back({"", "", "physics", pricing::CostPeriod::kYear, 100'000, {}});
+  book.budgets.push_back({"alpha", "physics", "", pricing::CostPeriod::kMonth, 50'000, {}});
+  book.budgets.push_back({"beta", "physics", "", pricing::CostPeriod::kMonth, 50'000, {}});
+  return book;
+}
+
+CollectorOptions With(pricing::PriceBook book) {
+  CollectorOptions options;
+  options.tariff = std::make_shared<const pricing::PriceBookTariff>(
+      std::make_shared<const pricing::PriceBook>(std::move(book)),
+      pricing::FiscalCalendar(slurmdb::Calendar("UTC"), 1));
+  return options;
+}
+
+TEST(CollectorsTest, Cost) {
+  Site site;
+  site.AddJobs();
+  std::vector<std::string> page = site.Page(CollectCost, With(Prices()));
+  std::erase_if(page, [](const std::string& line) {
+    return line.find("period=quarter") != std::string::npos || line.find("_timestamp_") != std::string::npos;
+  });
+  // The first ended with a timeout: half price; a tenth of the rest is paid by somebody else.
+  EXPECT_THAT(
+      page,
+      ElementsAre(
+          "slurmdbd_account_cost{cluster=alpha,account=physics,department=physics,period=month,currency=EUR} "
+          "450",
+          "slurmdbd_account_cost{cluster=alpha,account=physics,department=physics,period=year,currency=EUR} "
+          "450",
+          "slurmdbd_account_list_cost{cluster=alpha,account=physics,department=physics,period=month,currency="
+          "EUR} "
+          "600",
+          "slurmdbd_account_list_cost{cluster=alpha,account=physics,department=physics,period=year,currency="
+          "EUR} "
+          "600",
+          "slurmdbd_account_subsidy{cluster=alpha,account=physics,department=physics,period=month,currency="
+          "EUR} 50",
+          "slurmdbd_account_subsidy{cluster=alpha,account=physics,department=physics,period=year,currency="
+          "EUR} 50",
+          "slurmdbd_department_cost{cluster=alpha,department=physics,period=month,currency=EUR} 450",
+          "slurmdbd_department_cost{cluster=alpha,department=physics,period=year,currency=EUR} 450",
+          "slurmdbd_department_list_cost{cluster=alpha,department=physics,period=month,currency=EUR} 600",
+          "slurmdbd_department_list_cost{cluster=alpha,department=physics,period=year,currency=EUR} 600",
+          "slurmdbd_department_subsidy{cluster=alpha,department=physics,period=month,currency=EUR} 50",
+          "slurmdbd_department_subsidy{cluster=alpha,department=physics,period=year,currency=EUR} 50",
+          "slurmdbd_account_credit{cluster=,account=physics,period=month,currency=EUR} 300",
+          "slurmdbd_account_credit{cluster=,account=physics,period=year,currency=EUR} 300",
+          "slurmdbd_account_credit{cluster=,account=physics,period=last_month,currency=EUR} 0",
+          "slurmdbd_account_budget{cluster=alpha,account=physics,period=month,currency=EUR} 500",
+          "slurmdbd_department_budget{cluster=,department=physics,period=year,currency=EUR} 1000",
+          "slurmdbd_account_budget_used{cluster=alpha,account=physics,period=month,currency=EUR} 450",
+          "slurmdbd_department_budget_used{cluster=,department=physics,period=year,currency=EUR} 450",
+          "slurmdbd_cost_unpriced_tres_seconds{cluster=alpha,tres=energy,period=month} 7",
+          "slurmdbd_cost_unpriced_tres_seconds{cluster=alpha,tres=energy,period=year} 7",
+          "slurmdbd_cost_unpriced_tres_seconds{cluster=alpha,tres=gres/gpu,period=month} 100",
+          "slurmdbd_cost_unpriced_tres_seconds{cluster=alpha,tres=gres/gpu,period=year} 100",
+          "slurmdbd_cost_unpriced_tres_seconds{cluster=alpha,tres=mem,period=month} 104857600",
+          "slurmdbd_cost_unpriced_tres_seconds{cluster=alpha,tres=mem,period=year} 104857600",
+          "slurmdbd_price_book_info{version=7,sha256=ab,currency=EUR} 1"));
+}
+
+TEST(CollectorsTest, WhatIsOfAllClustersIsLeftOutWhileOneIsMissing) {
+  Site site;
+  site.AddJobs();
+  site.clusters_missing = 1;
+  const std::vector<std::string> page = site.Page(CollectCost, With(Prices()));
+  EXPECT_THAT(page, testing::Not(Contains(HasSubstr("cluster=,"))));
+  EXPECT_THAT(page, Contains(HasSubstr("slurmdbd_account_budget{cluster=alpha,")));
+}
+
+TEST(CollectorsTest, AnAccountWithoutADepartmentIsInTheEmptyOne) {
+  Site site;
+  site.AddJobs();
+  pricing::PriceBook book = Prices();
+  book.departments = pricing::Departments::ByTree({"law"});
+  EXPECT_THAT(site.Page(CollectCost, With(book)),
+              Contains("slurmdbd_department_cost{cluster=alpha,department=,period=month,currency=EUR} 450"));
+}
+
 TEST(CollectorsTest, AnEmptyClusterHasNoSeries) {
   Site site;
   for (const CollectorInfo& collector : Registry()) {
@@ -326,10 +431,10 @@ TEST(CollectorsTest, FamilyNamesAreOnlyUsedOnce) {
     slurmdb::AccountingView view;
     const std::vector<slurmdb::CoordinatorRow> nobody;
     view.coordinators = &nobody;
-    for (const auto& family : collector.collect(view, {}))
+    for (const auto& family : collector.collect(view, With(Prices())))
       EXPECT_TRUE(names.insert(family.name).second) << family.name;
   }
-  EXPECT_EQ(names.size(), 71U);
+  EXPECT_EQ(names.size(), 87U);
 }
 
 TEST(CollectorsTest, AJobWithoutAssociationHasItsOwnTextAndUid) {
