@@ -50,7 +50,7 @@ def test_crash_and_restart_keep_data() -> None:
 
 def test_frozen_server_does_not_answer_until_thawed() -> None:
     with PrivateMariaDB() as server:
-        connection = server.connect(read_timeout=0.3)
+        connection = server.connect(read_timeout=2)
         server.freeze()
         with pytest.raises(pymysql.err.OperationalError):
             connection.cursor().execute("select 1")
