@@ -177,6 +177,8 @@ state:
 quota:
   decay-half-life: ["0"]
   reset-period: [monthly]
+cost:
+  price-book: deploy/price_book.yml
 END
   )
   launch exporter "$exporter" --config.file="$folder/exporter.yml"

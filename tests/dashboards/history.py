@@ -179,6 +179,7 @@ class Past:
 
     def _command(self, server: PrivateMariaDB) -> list[str]:
         flags = database_flags(server, self.folder) | {"quota.decay-half-life": "0", "quota.reset-period": "monthly"}
+        flags |= {"cost.price-book": ROOT / "deploy/price_book.yml"}
         return [str(self._exporter), *(f"--{name}={value}" for name, value in flags.items())]
 
     def _evaluate_rules(self) -> None:

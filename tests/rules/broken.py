@@ -16,7 +16,7 @@ import tempfile
 from tests.rules import alertmanager
 
 ROOT = alertmanager.ROOT
-QUOTA, EXPORTER, AUDIT = "slurmdbd_quota.yml", "slurmdbd_exporter.yml", "slurmdbd_audit.yml"
+QUOTA, EXPORTER, AUDIT, COST = "slurmdbd_quota.yml", "slurmdbd_exporter.yml", "slurmdbd_audit.yml", "slurmdbd_cost.yml"
 # Rule file, what is there, what takes its place, the test that has to fail.
 BROKEN = (
     (QUOTA, "quota:slurmdbd_quota_used_tres_seconds:max > quota:", "quota:slurmdbd_quota_used_tres_seconds:max >= quota:", "quota"),
@@ -43,6 +43,19 @@ BROKEN = (
     (QUOTA, "3 * 86400)", "3 * 86400 + 1)", "forecast"),
     (QUOTA, "period_age_seconds:max, 604800)", "period_age_seconds:max, 604801)", "forecast"),
     (QUOTA, "or cluster:slurmdbd_quota_period_left_seconds:max < Inf\n", "or cluster:slurmdbd_quota_period_left_seconds:max\n", "forecast"),
+    (COST, "ratio >= 0.8", "ratio > 0.8", "cost"),
+    (COST, "ratio >= 0.8", "ratio >= 0.7999", "cost"),
+    (COST, "(budget:slurmdbd_budget:max > 0)\n      #", "budget:slurmdbd_budget:max\n      #", "cost"),
+    (COST, "ratio >= 1\n", "ratio > 1\n", "cost"),
+    (COST, "elapsed:ratio >= 0.1)", "elapsed:ratio)", "cost"),
+    (COST, "            slurmdbd_account_budget_used or slurmdbd_department_budget_used", "            slurmdbd_department_budget_used", "cost"),
+    (COST, "> 1\n            and budget", ">= 1\n            and budget", "cost"),
+    (COST, "for: 6h", "for: 5h", "cost"),
+    (COST, "            and on () slurmdbd_department_list_cost{department!=\"\"}\n", "", "cost"),
+    (COST, "{department=\"\",period=\"month\"}", "{period=\"month\"}", "cost"),
+    (COST, "{department=\"\",period=\"month\"}", "{department=\"\"}", "cost"),
+    (COST, "(slurmdbd_cost_unpriced_tres_seconds{period=\"month\"})", "(slurmdbd_cost_unpriced_tres_seconds)", "cost"),
+    (COST, "max by (cluster, tres)", "max by (cluster, tres, instance)", "cost"),
     (EXPORTER, " or absent(up{job=\"slurmdbd\"})", "", "exporter"),
     (EXPORTER, "unless on (job, instance) slurmdbd_up == 1", "", "exporter"),
     (EXPORTER, "max by (job, cluster) (slurmdbd_exporter_cluster_success) == 0", "slurmdbd_exporter_cluster_success == 0", "exporter"),

@@ -91,7 +91,7 @@ def test_links_to_runbooks_are_filled_in_as_the_readme_says(tmp_path: pathlib.Pa
 def test_records_are_named_after_level_metric_and_operation() -> None:
     for rule in rules():
         if "record" in rule:
-            assert re.fullmatch(r"(quota|account|cluster):slurmdbd_[a-z_]+:[a-z0-9_]+", rule["record"])
+            assert re.fullmatch(r"(quota|account|cluster|budget):slurmdbd_[a-z_]+:[a-z0-9_]+", rule["record"])
 
 
 def test_rules_ask_for_metrics_that_there_are() -> None:
@@ -145,6 +145,10 @@ ROUTES = (
     ({"cluster": "alpha", "account": "physics2", "tres": "cpu", **WARNING}, "accounting"),
     ({"cluster": "alpha", "account": "physics", "tres": "cpu", **CRITICAL}, "operators-quota,coordinators alice"),
     ({"cluster": "beta", "account": "physics", "tres": "cpu", **CRITICAL}, "operators-quota,accounting"),
+    ({"cluster": "alpha", "account": "physics", "period": "year", **WARNING}, "coordinators alice"),
+    ({"department": "Science", "period": "year", **WARNING}, "accounting"),
+    ({"alertname": "SlurmdbdAccountWithoutDepartment", "cluster": "alpha", "account": "physics", **WARNING}, "accounting-prices"),
+    ({"alertname": "SlurmdbdTresWithoutPrice", "cluster": "alpha", "tres": "cpu", **WARNING}, "accounting-prices"),
     ({"cluster": "alpha", "qos": "long", "tres": "cpu", **WARNING}, "operators-quota"),
     ({"cluster": "alpha", "qos": "long", "tres": "cpu", **CRITICAL}, "operators-quota"),
     ({"job": "slurmdbd", "instance": "a", **CRITICAL}, "on-call"),
