@@ -32,7 +32,7 @@ done
 
 summary=$logs/summary
 ((list)) || : >"$summary"
-shown_tables='rules|alerts|warning|dashboards|drawn|e2e|usage|quota|reset|capacity|audit|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
+shown_tables='rules|alerts|warning|cost|costs|dashboards|drawn|e2e|usage|quota|reset|capacity|audit|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
 waiting=""                                                                                          # process group of the steps that mostly wait
 
 # step NAME WHAT COMMAND...: runs it, shows the end of its log when it fails.
@@ -123,6 +123,9 @@ integration() {
 # judged MODULE ARGS...: a test that runs the exporter as it is shipped.
 judged() { SLURMDBD_EXPORTER=build/release/exporter/slurmdbd_exporter "$python" -m "$@"; }
 
+# Two programs that know the same page of documentation.
+cost() { "$python" -m tests.cost.judge "$@"; }
+
 # Its table is worth seeing: -s.
 rules() { "$python" -m pytest -q -s -rs -p no:cacheprovider tests/rules; }
 
@@ -155,6 +158,7 @@ waiting_steps() {
   step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules
   step alerts "alerts delivered by a real Prometheus and Alertmanager" "$python" -m tests.e2e.test_alerts
   step warning "from jobs of a real Slurm that use up a quota to the coordinator's mail" judged tests.e2e.test_warning
+  step cost "a hundred thousand random rows priced twice, by an independent calculator too" cost
   step storm "random histories of the job ledger on a private MariaDB" "$python" -m tests.storm.ledger_storm
   step kills "the exporter killed at random moments while the database changes" "$python" -m tests.storm.kills --kills 25
   step dashboards "Grafana dashboards: by Grafana's types, on a Prometheus with days of history, and drawn" dashboards
@@ -185,6 +189,7 @@ if ((long || list)); then
   step 1000kills "1,000 kills" "$python" -m tests.storm.kills --kills 1000
   step zones "the same in other time zones" judged tests.e2e.test_usage UTC Asia/Kolkata
   step slurmdbd2 "the same for a quarter of an hour" judged tests.storm.slurmdbd_storm --long
+  step costs "a million random rows priced twice" cost --rows 1000000 --seed 2
   step faults2 "the same for two minutes" "$python" -m tests.storm.faults --long
   step drawn "dashboards drawn wide and narrow, dark and light" dashboards --every-look
   step broken "rules broken one by one, each noticed" "$python" -m tests.rules.broken

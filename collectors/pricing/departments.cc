@@ -57,7 +57,9 @@ const std::string* Departments::At(const std::vector<std::string>& accounts,
     const std::string name = LowerCase(account);
     if (by_organization_) {
       const auto found = organizations.find(name);
-      if (found != organizations.end() && !found->second.empty()) return &found->second;
+      // sacctmgr gives what is above to an account that is added without one: in the end, root.
+      if (found != organizations.end() && !found->second.empty() && LowerCase(found->second) != "root")
+        return &found->second;
       continue;
     }
     const auto found = entries_.find(name);

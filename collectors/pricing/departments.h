@@ -48,6 +48,7 @@ class Departments {
   // All in the one with the empty name.
   Departments() = default;
   // The organization of the account; where it has none, that of the nearest account above that has one.
+  // "root" is none.
   static Departments ByOrganization();
   // The nearest of these accounts, the account itself included.
   static Departments ByTree(const std::vector<std::string>& accounts);

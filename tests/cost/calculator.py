@@ -94,7 +94,7 @@ class Calculator:
     def department_at(self, accounts: Sequence[str], time: int) -> str:
         by = self.book.get("departments", {})
         for account in accounts:
-            if by.get("by") == "organization" and self.organizations.get(account):
+            if by.get("by") == "organization" and self.organizations.get(account, "root").lower() not in ("", "root"):
                 return self.organizations[account]
             if by.get("by") == "accounts":
                 for name in as_list(by["accounts"]):

@@ -33,7 +33,7 @@ TREE = {
     "science": "root", "physics": "science", "Optics": "physics", "maths": "science",
     "law": "root", "teaching": "law", "guests": "root",
 }  # fmt: skip
-ORGANIZATIONS = {"science": "Faculty of Science", "maths": "Institute, \"M\"", "law": "", "teaching": "School"}
+ORGANIZATIONS = {"science": "Faculty of Science", "maths": "Institute, \"M\"", "law": "", "teaching": "School", "guests": "root"}
 CLUSTERS, PARTITIONS, QOS = ("alpha", "beta"), ("main", "gpu", "long"), ("normal", "high", "low")
 STATES = (
     "completed", "cancelled", "failed", "timeout", "node_fail", "preempted", "boot_fail", "deadline", "out_of_memory", "requeued", "resizing",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.support.accounting import SlurmdbdWriter
 from tests.support.nodes import EVENT
@@ -15,7 +16,7 @@ MIDNIGHT = 1_749_945_600
 END = MIDNIGHT + 12 * 3600
 FLAGS = {
     "counter.epoch": EPOCH, "timezone": "UTC", "as-of": END, "quota.decay-half-life": "0", "quota.reset-period": "alpha=monthly",
-    "quota.warning-ratio": "alpha/physics=0.9",
+    "quota.warning-ratio": "alpha/physics=0.9", "cost.price-book": str(Path(__file__).with_name("price_book.yml")),
 }  # fmt: skip
 
 

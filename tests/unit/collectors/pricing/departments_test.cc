@@ -23,6 +23,8 @@ TEST(DepartmentsTest, AnOrganizationIsTheAccountsOwnOrTheNearestAbove) {
               ElementsAre(DepartmentSince{0, "Lab"}));
   EXPECT_THAT(departments.Of(kOptics, {{"optics", ""}, {"science", "Faculty"}}),
               ElementsAre(DepartmentSince{0, "Faculty"}));
+  EXPECT_THAT(departments.Of(kOptics, {{"optics", "Root"}, {"science", "root"}}),
+              ElementsAre(DepartmentSince{0, ""}));
   EXPECT_THAT(departments.Of(kOptics, {{"chemistry", "Lab"}}), ElementsAre(DepartmentSince{0, ""}));
 }
 
