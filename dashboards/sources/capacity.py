@@ -166,7 +166,7 @@ def dashboard() -> Json:
         common.CAPACITY,
         "Slurm accounting: capacity",
         "How well is the capacity used, what kept it from being used, and what is away?",
-        common.variables(choice("tres", "Resource", cpu="Cores", gres__gpu="GPUs", mem="Memory", node="Nodes", billing="Billing")),
+        common.variables(choice("tres", "Resource", cpu="Cores", gres__gpu="GPUs", mem="Memory", billing="Billing")),
         [glance(), [by_resource()], over_time(), nodes(), [reservations()]],
         annotations=common.annotations(),
         since="now-30d",

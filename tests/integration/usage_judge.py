@@ -72,7 +72,8 @@ def rolled_up(writer: SlurmdbdWriter, zone: ZoneInfo, instant: int) -> dict[str,
         if leaf["user"]:
             count("user", (leaf["acct"], leaf["user"]), row)
     for row in writer.select(f"select * from {writer.table('%_wckey_usage_hour_table')}"):
-        count("wckey", (wckeys[row["id"]]["wckey_name"], wckeys[row["id"]]["user"]), row)
+        if row["id"]:  # 0: jobs without one
+            count("wckey", (wckeys[row["id"]]["wckey_name"], wckeys[row["id"]]["user"]), row)
     if writer.has_table("%_qos_usage_hour_table"):
         for row in writer.select(f"select * from {writer.table('%_qos_usage_hour_table')}"):
             count("qos", (qos[row["id_alt"]],), row)

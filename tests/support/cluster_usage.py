@@ -10,7 +10,7 @@ from tests.support.nodes import EVENT
 from tests.support.session import Session, parse_tres
 from tests.support.values import NodeState
 
-CPU = 1
+CPU, ENERGY, NODE = 1, 3, 4
 COUNTERS = ("alloc_secs", "down_secs", "pdown_secs", "idle_secs", "over_secs")
 Amounts = defaultdict[tuple[int, int], int]  # (tres, hour's start) -> TRES-seconds
 
@@ -43,7 +43,7 @@ class ClusterUsage:
         self._planned[hour] += cpu_seconds
 
     def store(self) -> None:
-        """Writes one row per TRES and hour; none for hours without a registered capacity."""
+        """Writes one row per hour and registered TRES but nodes, and for energy; none for hours without a registered capacity."""
         count: dict[tuple[int, int], int] = {}
         total: Amounts = defaultdict(int)
         began: dict[int, int] = {}
@@ -73,7 +73,8 @@ class ClusterUsage:
                             down[tres, hour] += count[tres, hour] * seconds
         now = session.clock()
         rows = []
-        for tres, hour in sorted(set(count) | {key for key in self._allocated if key[1] in began}):
+        energy = {key for key in self._allocated if key[0] == ENERGY and key[1] in began}
+        for tres, hour in sorted(energy | {key for key in count if key[0] != NODE}):
             whole = total[tres, hour]
             wanted = self._allocated[tres, hour]
             if whole == 0:

@@ -116,8 +116,7 @@ class Rollup:
         def count(assoc: int, wckey: int, qos: int, tres: int, hour: int, amount: int) -> None:
             totals["assoc"][assoc, 0, tres, hour] += amount
             totals["qos"][assoc, qos, tres, hour] += amount
-            if wckey:
-                totals["wckey"][wckey, 0, tres, hour] += amount
+            totals["wckey"][wckey, 0, tres, hour] += amount  # jobs without one have id 0
 
         for (assoc, wckey, qos, reserved, text, hour), (seconds, suspended) in by_shape.items():
             for tres, number in _parsed(text).items():
