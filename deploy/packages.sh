@@ -18,7 +18,7 @@ build=(g++ cmake ninja-build ccache pkg-config git ca-certificates
 demo=("${build[@]}" mariadb-server python3 python3-pymysql prometheus prometheus-alertmanager curl)
 test=("${demo[@]}" libgtest-dev libgmock-dev clang-format clang-tidy shellcheck python3-pytest
   python3-prometheus-client python3-yaml openssl slurmdbd slurmctld slurmd slurm-client munge
-  faketime nodejs npm chromium)
+  faketime nodejs npm chromium victoria-metrics)
 bench=("${demo[@]}" prometheus-sql-exporter)
 
 list_only=0

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "exporter/log.h"
 
@@ -30,26 +31,43 @@ std::string ReadFile(const std::string& path) {
   return text;
 }
 
+NewFile::NewFile(std::string path)
+    : path_(std::move(path)),
+      fresh_(path_ + ".new"),
+      file_(open(fresh_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+  if (file_ < 0) Fail(errno);
+}
+
+NewFile::~NewFile() {
+  if (file_ < 0) return;
+  close(file_);
+  unlink(fresh_.c_str());
+}
+
+void NewFile::Fail(int error) { exporter::Fail("cannot write ", fresh_, error); }
+
+void NewFile::Write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(file_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) Fail(errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void NewFile::Commit() {
+  if (fsync(file_) != 0) Fail(errno);
+  const int closed = close(std::exchange(file_, -1));
+  if (closed != 0) Fail(errno);
+  std::filesystem::rename(fresh_, path_);
+}
+
 void ReplaceFile(const std::string& path, const std::string& text) {
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored) && ReadFile(path) == text) return;
-  const std::string fresh = path + ".new";
-  const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) Fail("cannot write ", fresh, errno);
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t written = write(file, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const int error = errno;
-      close(file);
-      Fail("cannot write ", fresh, error);
-    }
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  const int synced = fsync(file) == 0 ? 0 : errno;
-  if (close(file) != 0 || synced != 0) Fail("cannot write ", fresh, synced != 0 ? synced : errno);
-  std::filesystem::rename(fresh, path);
+  NewFile file(path);
+  file.Write(text);
+  file.Commit();
 }
 
 }  // namespace exporter

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "exporter/commands/alertmanager_routes.h"
+#include "exporter/commands/backfill.h"
 #include "exporter/commands/once.h"
 #include "exporter/commands/serve.h"
 #include "exporter/log.h"
@@ -18,6 +19,7 @@ int main(int argc, char** argv) try {
   const auto program_start = std::chrono::system_clock::now();
   if (argc > 1 && std::string_view(argv[1]) == kAlertmanagerRoutes)
     return RunAlertmanagerRoutes({argv + 2, argv + argc});
+  if (argc > 1 && std::string_view(argv[1]) == kBackfill) return RunBackfill({argv + 2, argv + argc});
   const ParseResult result = ParseCommandLine(argc, argv, KnownCollectors(), ProcessEnvironment(), Validate);
   if (const auto* print = std::get_if<PrintAndExit>(&result)) {
     std::fputs(print->text.c_str(), stdout);

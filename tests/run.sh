@@ -32,8 +32,8 @@ done
 
 summary=$logs/summary
 ((list)) || : >"$summary"
-shown_tables='rules|alerts|warning|cost|costs|dashboards|drawn|e2e|usage|quota|reset|capacity|audit|zones|faults|demo|storm|kills|storms|1000kills|slurmdbd|slurmdbd2|faults2|bench' # worth seeing
-waiting=""                                                                                          # process group of the steps that mostly wait
+quiet='lint|build|unit|tidy|asan|tsan|integration|analyzer|history' # of the others, what they print is worth seeing
+waiting="" # process group of the steps that mostly wait
 
 # step NAME WHAT COMMAND...: runs it, shows the end of its log when it fails.
 step() {
@@ -52,7 +52,7 @@ step() {
     printf '%-12s SKIPPED: %s\n' "$name" "$(tail -n 1 "$logs/$name.log")" >>"$summary"
     return 0
   elif ((status == 0)); then
-    [[ ! $name =~ ^($shown_tables)$ ]] || tail -n 80 "$logs/$name.log"
+    [[ $name =~ ^($quiet)$ ]] || tail -n 80 "$logs/$name.log"
     grep -hE '^SKIPPED|\[ *SKIPPED' "$logs/$name.log" | tail -n 10
     printf '%-12s passed %4d s\n' "$name" $((SECONDS - begin)) >>"$summary"
   else
@@ -155,6 +155,7 @@ waiting_steps() {
   step capacity "clusters, nodes and reservations of a real Slurm, judged by sreport and sacctmgr" judged tests.e2e.test_capacity
   step audit "changes, runaway jobs and usage against jobs, judged by sacctmgr, sreport and sacct" judged tests.e2e.test_audit
   step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
+  step backfill "two years filled into a real Prometheus and VictoriaMetrics, judged by SQL" judged tests.e2e.test_backfill
   step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules
   step alerts "alerts delivered by a real Prometheus and Alertmanager" "$python" -m tests.e2e.test_alerts
   step warning "from jobs of a real Slurm that use up a quota to the coordinator's mail" judged tests.e2e.test_warning
@@ -191,6 +192,7 @@ if ((long || list)); then
   step slurmdbd2 "the same for a quarter of an hour" judged tests.storm.slurmdbd_storm --long
   step costs "a million random rows priced twice" cost --rows 1000000 --seed 2
   step faults2 "the same for two minutes" "$python" -m tests.storm.faults --long
+  step backfill2 "the same with ten times the jobs" judged tests.e2e.test_backfill --long
   step drawn "dashboards drawn wide and narrow, dark and light" dashboards --every-look
   step broken "rules broken one by one, each noticed" "$python" -m tests.rules.broken
   step bench "benchmarks against their alternatives" tests/bench/run.sh

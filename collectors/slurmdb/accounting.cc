@@ -88,12 +88,7 @@ void Accounting::FindClusters() {
   for (const std::string& name : names) probe_schema_ |= clusters_.try_emplace(name, name).second;
   probe_schema_ |= !missing_columns().empty();  // they may have been granted meanwhile
   if (!probe_schema_) return;
-  std::vector<std::string> tables = {"txn_table", "acct_table",    "acct_coord_table",
-                                     "qos_table", "cluster_table", "user_table"};
-  for (const std::string& name : names) {
-    for (std::string& table : ClusterBooks::Tables(name)) tables.push_back(std::move(table));
-  }
-  schema_ = Schema::Probe(db_, tables);
+  schema_ = Schema::Probe(db_, TablesOf(names));
   for (auto& [name, cluster] : clusters_) cluster.ForgetSizes();
   probe_schema_ = false;
 }

@@ -14,28 +14,10 @@
 #include "collectors/slurmdb/usage_reader.h"
 
 namespace slurmdb {
-namespace {
-
-// A new ledger that has counted, when the kept one cannot go on; else null.
-std::unique_ptr<JobLedger> FreshLedger(const JobLedger* kept, const LedgerOptions& options, JobReader& reader,
-                                       const Moment& moment) {
-  if (kept != nullptr && kept->options().epoch == options.epoch && !kept->NeedsRecount(moment))
-    return nullptr;
-  auto fresh = std::make_unique<JobLedger>(options);
-  fresh->Recount(reader, moment);
-  return fresh;
-}
-
-}  // namespace
 
 bool Poll::IsDue(const Reading& last) const {
   return newest_transaction != last.newest_transaction ||
          moment.now - last.at >= options.ledger.wide_interval;
-}
-
-std::int64_t Poll::epoch() const {
-  if (const auto* instant = std::get_if<std::int64_t>(&options.epoch)) return *instant;
-  return options.calendar.PeriodStart(std::get<Period>(options.epoch), moment.as_of);
 }
 
 std::vector<std::string> ClusterBooks::Tables(const std::string& cluster) {
@@ -183,19 +165,7 @@ void ClusterBooks::UpdateUsage(const Poll& poll) {
   {
     const Connection::Snapshot snapshot(poll.db);
     rollups_->Update(rollups, poll.moment);
-    // When roll-ups stand still for so long, the totals of a month are not worth reading all its jobs for.
-    constexpr std::int64_t kFarthest = 32 * std::int64_t{86400};
-    const std::int64_t from = rollups_->hours_from();
-    if (poll.moment.as_of - from > kFarthest) {
-      since_rollup_.reset();
-    } else {
-      LedgerOptions options = poll.options.ledger;
-      options.rule = Rule::kRollUp;
-      options.epoch = from;
-      std::unique_ptr<JobLedger> fresh = FreshLedger(since_rollup_.get(), options, jobs, poll.moment);
-      (fresh != nullptr ? *fresh : *since_rollup_).Update(jobs, poll.moment);
-      if (fresh != nullptr) since_rollup_ = std::move(fresh);
-    }
+    UpdateSinceRollup(*rollups_, poll.options.ledger, jobs, poll.moment, since_rollup_);
   }
   if (usage_ == nullptr) usage_ = std::make_unique<UsageSummary>(poll.options.calendar);
   usage_->Update(*rollups_, since_rollup_.get());

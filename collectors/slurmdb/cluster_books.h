@@ -17,7 +17,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "collectors/slurmdb/accounting_source.h"
@@ -25,6 +24,7 @@
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/schema.h"
 #include "collectors/slurmdb/tariff.h"
+#include "collectors/slurmdb/upkeep.h"
 #include "collectors/slurmdb/usage_book.h"
 
 namespace slurmdb {
@@ -32,10 +32,6 @@ namespace slurmdb {
 class EventReader;
 class JobReader;
 class UsageReader;
-
-// Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch
-// seconds).
-using Epoch = std::variant<Period, std::int64_t>;
 
 struct AccountingOptions {
   ConnectionOptions connection;
@@ -80,7 +76,7 @@ struct Poll {
   // transaction open while it asks): so now and then, too.
   bool IsDue(const Reading& last) const;
   // Where counters begin.
-  std::int64_t epoch() const;
+  std::int64_t epoch() const { return EpochAt(options.epoch, options.calendar, moment.as_of); }
 };
 
 class ClusterBooks {

@@ -89,15 +89,23 @@ UsageMarks ClusterUsageReader::ReadMarks(const std::vector<UsageWitness>& witnes
 
 void ClusterUsageReader::Read(UsageKind /*kind*/, UsageLevel level, std::int64_t from,
                               std::optional<std::int64_t> changed_after, const Sink& sink) {
+  std::string where = fmt::format("time_start >= {}", from);
+  if (changed_after) where += fmt::format(" AND mod_time > {}", *changed_after);
+  Fetch(level, where, sink);
+}
+
+void ClusterUsageReader::ReadWithin(UsageLevel level, std::int64_t from, std::int64_t to, const Sink& sink) {
+  Fetch(level, fmt::format("time_start >= {} AND time_start < {}", from, to), sink);
+}
+
+void ClusterUsageReader::Fetch(UsageLevel level, const std::string& and_where, const Sink& sink) {
   if (tres_.empty()) return;
   const std::string name = UsageTableName(cluster_, "", level);
-  std::string where = fmt::format("id_tres IN ({}) AND time_start >= {}", fmt::join(tres_, ", "), from);
-  if (changed_after) where += fmt::format(" AND mod_time > {}", *changed_after);
   // PRIMARY (id_tres, time_start).
   Result rows = db_.Query(
       "capacity", fmt::format("SELECT id_tres, time_start, alloc_secs, down_secs, pdown_secs, idle_secs, {}, "
-                              "over_secs FROM {} FORCE INDEX (PRIMARY) WHERE {}",
-                              PlannedColumn(name), QuoteName(name), where));
+                              "over_secs FROM {} FORCE INDEX (PRIMARY) WHERE id_tres IN ({}) AND {}",
+                              PlannedColumn(name), QuoteName(name), fmt::join(tres_, ", "), and_where));
   while (rows.Next()) {
     for (std::size_t i = 0; i < kAllCapacityKinds.size(); ++i) {
       sink({static_cast<std::uint32_t>(kAllCapacityKinds[i]), 0, rows[0].AsU32(),

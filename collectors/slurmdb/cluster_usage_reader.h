@@ -40,7 +40,11 @@ class ClusterUsageReader : public UsageSource {
   void Read(UsageKind kind, UsageLevel level, std::int64_t from, std::optional<std::int64_t> changed_after,
             const Sink& sink) override;
 
+  // Rows with from <= time_start < to.
+  void ReadWithin(UsageLevel level, std::int64_t from, std::int64_t to, const Sink& sink);
+
  private:
+  void Fetch(UsageLevel level, const std::string& and_where, const Sink& sink);
   std::string PlannedColumn(const std::string& table) const;
 
   Connection& db_;

@@ -423,9 +423,11 @@ void JobLedger::CountCharged(const LiveJob& job, std::int64_t as_of, Add add) {
 }
 
 void JobLedger::Take(const JobRow& row, Reading& reading) {
+  // In the past, what had not been submitted yet was not there.
+  if (!reading.live && Signed(row.key.time_submit) > reading.as_of) return;
   const std::int64_t end = Signed(row.time_end);
   if (end == 0 || end > reading.as_of) {
-    reading.live.push_back(JobOf(row));
+    reading.jobs.push_back(JobOf(row));
     return;
   }
   if (options_.rule == Rule::kRollUp || options_.rule == Rule::kCharged) {
@@ -503,7 +505,7 @@ void JobLedger::Settle(const LiveJob& job, Reading& reading) {
 
 void JobLedger::Finish(JobSource& source, Reading& reading) {
   std::unordered_map<std::uint64_t, std::vector<LiveJob*>> wanting;
-  for (std::vector<LiveJob>* jobs : {&reading.live, &reading.held}) {
+  for (std::vector<LiveJob>* jobs : {&reading.jobs, &reading.held}) {
     for (LiveJob& job : *jobs) {
       // By kEnforced a suspension changes nothing.
       if (options_.rule == Rule::kEnforced) continue;
@@ -525,9 +527,7 @@ void JobLedger::Finish(JobSource& source, Reading& reading) {
 }
 
 void JobLedger::Recount(JobSource& source, const Moment& moment) {
-  Reading reading;
-  reading.now = moment.now;
-  reading.as_of = moment.as_of;
+  Reading reading(moment);
   // What marks the beginning comes first: whatever happens during the long reading is then noticed by Update.
   const std::optional<std::int64_t> last_rollup = source.LastHourlyRollup();
   const std::uint64_t max_db_inx = source.MaxDbInx();
@@ -541,7 +541,7 @@ void JobLedger::Recount(JobSource& source, const Moment& moment) {
   }
   Finish(source, reading);
   buckets_ = std::move(reading.buckets);
-  live_ = std::move(reading.live);
+  live_ = std::move(reading.jobs);
   read_at_ = moment.now;
   widened_at_ = moment.now;
   counted_at_ = moment.now;
@@ -578,9 +578,7 @@ void JobLedger::ReadBucket(JobSource& source, std::int64_t time, Reading& readin
 }
 
 void JobLedger::Update(JobSource& source, const Moment& moment) {
-  Reading reading;
-  reading.now = moment.now;
-  reading.as_of = moment.as_of;
+  Reading reading(moment);
   Coalesce(moment.now);
 
   std::optional<std::int64_t> reroll_from = reroll_from_;
@@ -608,7 +606,7 @@ void JobLedger::Update(JobSource& source, const Moment& moment) {
     known.insert(at->second.keys.begin(), at->second.keys.end());
   }
   std::unordered_set<std::uint64_t> here;
-  for (const LiveJob& job : reading.live) here.insert(Pack(job.key));
+  for (const LiveJob& job : reading.jobs) here.insert(Pack(job.key));
   for (const LiveJob& job : reading.held) here.insert(Pack(job.key));
   for (const auto& [start, bucket] : reading.buckets) here.insert(bucket.keys.begin(), bucket.keys.end());
 
@@ -638,7 +636,7 @@ void JobLedger::Update(JobSource& source, const Moment& moment) {
   buckets_.erase(buckets_.lower_bound(from), buckets_.end());
   for (const std::int64_t start : stale) buckets_.erase(start);
   buckets_.merge(reading.buckets);
-  live_ = std::move(reading.live);
+  live_ = std::move(reading.jobs);
   moment_ = moment;
   read_at_ = moment.now;
   if (wide) widened_at_ = moment.now;

@@ -293,10 +293,13 @@ class JobLedger {
 
   // Rows on their way into the book.
   struct Reading {
-    std::int64_t now = 0;
-    std::int64_t as_of = 0;
+    explicit Reading(const Moment& at) : now(at.now), as_of(at.as_of), live(at.live) {}
+
+    std::int64_t now;
+    std::int64_t as_of;
+    bool live;
     Buckets buckets;
-    std::vector<LiveJob> live;
+    std::vector<LiveJob> jobs;  // open, or ended after as_of
     std::vector<LiveJob> held;  // ended, but waiting for their suspensions to be read
     // The bucket of the last row: rows come by their end.
     std::int64_t last_start = 0;

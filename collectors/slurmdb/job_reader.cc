@@ -23,8 +23,8 @@ std::string_view Repaired(std::string_view text, std::string& buffer) {
 
 }  // namespace
 
-JobReader::JobReader(Connection& db, const Schema& schema, const std::string& cluster, Rule rule,
-                     std::uint32_t rows_per_page)
+JobReader::JobReader(Connection& db, const Schema& schema, const std::string& cluster,
+                     std::optional<Rule> rule, std::uint32_t rows_per_page)
     : db_(db),
       jobs_(ClusterTable(cluster, "job_table")),
       suspends_(ClusterTable(cluster, "suspend_table")),
@@ -58,6 +58,7 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
   } else if (!by_rollup) {
     more = fmt::format("id_user, array_task_pending, account, `partition`, {}, {}", timelimit,
                        has_tres_req_ ? "tres_req" : "NULL");
+    if (!rule_) more += ", id_wckey, id_resv";
   }
   Result rows = db_.Query(
       purpose, fmt::format("SELECT job_db_inx, id_job, time_submit, id_assoc, id_qos, state, time_eligible, "
@@ -94,6 +95,10 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
       row.partition = Repaired(rows[14].raw(), partition);
       if (has_timelimit_) row.timelimit = rows[15].AsU64Or(kNoVal);
       if (has_tres_req_) row.tres_req = rows[16].raw();
+      if (!rule_) {
+        row.id_wckey = rows[17].AsU32Or(0);
+        row.id_resv = rows[18].AsU32Or(0);
+      }
     }
     sink(row);
   }
@@ -105,6 +110,14 @@ void JobReader::ReadEnded(std::int64_t from, std::int64_t to, const Sink& sink) 
   std::string where = fmt::format("time_end >= {}", from);
   if (to != 0) where += fmt::format(" AND time_end < {}", to);
   Read("jobs-ended", "rollup2", where, sink);
+}
+
+void JobReader::ReadSubmitted(std::int64_t from, std::int64_t to, std::int64_t submitted_from,
+                              std::int64_t submitted_to, const Sink& sink) {
+  Read("jobs-past", "rollup2",
+       fmt::format("time_end >= {} AND time_end < {} AND time_submit >= {} AND time_submit < {}", from, to,
+                   submitted_from, submitted_to),
+       sink);
 }
 
 std::optional<std::int64_t> JobReader::OldestEnd() {

@@ -13,9 +13,10 @@ class Schema;
 
 class JobReader : public JobSource {
  public:
-  // `db` and `schema` are kept by reference. Columns that the ledger's rule does not use are not read.
-  JobReader(Connection& db, const Schema& schema, const std::string& cluster, Rule rule = Rule::kRealTime,
-            std::uint32_t rows_per_page = 20'000);
+  // `db` and `schema` are kept by reference. Columns that the ledger's rule does not use are not read;
+  // without a rule, those that kRealTime and kRollUp use.
+  JobReader(Connection& db, const Schema& schema, const std::string& cluster,
+            std::optional<Rule> rule = Rule::kRealTime, std::uint32_t rows_per_page = 20'000);
 
   // The tables it reads, unquoted, for Schema::Probe.
   static std::vector<std::string> Tables(const std::string& cluster);
@@ -32,6 +33,9 @@ class JobReader : public JobSource {
   std::vector<Suspension> ReadSuspensions(std::span<const std::uint64_t> db_inxs) override;
   std::uint64_t MaxDbInx() override;
   std::optional<std::int64_t> LastHourlyRollup() override;
+  // Rows with from <= time_end < to that were submitted within [submitted_from, submitted_to).
+  void ReadSubmitted(std::int64_t from, std::int64_t to, std::int64_t submitted_from,
+                     std::int64_t submitted_to, const Sink& sink);
   // When the oldest job that is there ended; none while none has.
   std::optional<std::int64_t> OldestEnd();
 
@@ -49,7 +53,7 @@ class JobReader : public JobSource {
   std::string name_;  // job_table, unquoted
   bool has_timelimit_;
   bool has_tres_req_;
-  Rule rule_;
+  std::optional<Rule> rule_;
   std::uint32_t rows_per_page_;
 };
 

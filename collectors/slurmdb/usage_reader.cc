@@ -148,17 +148,37 @@ void UsageReader::Read(UsageKind kind, UsageLevel level, std::int64_t from,
                  fmt::format("{} FORCE INDEX ({}) WHERE time_start >= {}", table, QuoteName(by_time), from),
                  sink);
   }
+  FetchByIds(kind, "usage-by-id", table, fmt::format("time_start >= {}", from), sink);
+}
+
+void UsageReader::ReadWithin(UsageKind kind, UsageLevel level, std::int64_t from, std::int64_t to,
+                             const Sink& sink) {
+  const std::string name = Name(kind, level);
+  const std::string times = fmt::format("time_start >= {} AND time_start < {}", from, to);
+  const std::string by_time = schema_.IndexOn(name, "time_start");
+  if (by_time.empty()) return FetchByIds(kind, "usage-within-by-id", QuoteName(name), times, sink);
+  Fetch(kind, "usage-within",
+        fmt::format("{} FORCE INDEX ({}) WHERE {}", QuoteName(name), QuoteName(by_time), times), sink);
+}
+
+void UsageReader::FetchByIds(UsageKind kind, const std::string& purpose, const std::string& table,
+                             const std::string& and_where, const Sink& sink) {
   const std::vector<std::uint32_t>& ids = kind == UsageKind::kWckey ? ids_.wckeys : ids_.associations;
-  if (ids_.tres.empty()) return;
-  const std::size_t chunk = std::max<std::size_t>(1, kRangesPerStatement / ids_.tres.size());
+  std::string further = fmt::format("id_tres IN ({})", fmt::join(ids_.tres, ", "));
+  std::size_t ranges = ids_.tres.size();
+  if (kind == UsageKind::kQos) {  // whose PRIMARY has id_alt before id_tres
+    further = fmt::format("id_alt IN ({}) AND {}", fmt::join(ids_.qos, ", "), further);
+    ranges *= ids_.qos.size();
+  }
+  if (ranges == 0) return;
+  const std::size_t chunk = std::max<std::size_t>(1, kRangesPerStatement / ranges);
   for (std::size_t first = 0; first < ids.size(); first += chunk) {
     const auto last = std::min(first + chunk, ids.size());
-    Fetch(kind, "usage-by-id",
-          fmt::format("{} FORCE INDEX (PRIMARY) WHERE id IN ({}) AND id_tres IN ({}) AND time_start >= {}",
-                      table,
+    Fetch(kind, purpose,
+          fmt::format("{} FORCE INDEX (PRIMARY) WHERE id IN ({}) AND {} AND {}", table,
                       fmt::join(ids.begin() + static_cast<std::ptrdiff_t>(first),
                                 ids.begin() + static_cast<std::ptrdiff_t>(last), ", "),
-                      fmt::join(ids_.tres, ", "), from),
+                      further, and_where),
           sink);
   }
 }

@@ -26,6 +26,7 @@ class UsageReader : public UsageSource {
     std::vector<std::uint32_t> associations;
     std::vector<std::uint32_t> wckeys;
     std::vector<std::uint32_t> tres;
+    std::vector<std::uint32_t> qos;  // for ReadWithin
   };
 
   // `db` and `schema` are kept by reference.
@@ -39,10 +40,15 @@ class UsageReader : public UsageSource {
   ByLevel<UsageStamps> ReadStamps(const ByLevel<std::int64_t>& from) override;
   void Read(UsageKind kind, UsageLevel level, std::int64_t from, std::optional<std::int64_t> changed_after,
             const Sink& sink) override;
+  // Rows with from <= time_start < to, a short time.
+  void ReadWithin(UsageKind kind, UsageLevel level, std::int64_t from, std::int64_t to, const Sink& sink);
 
  private:
   std::string Name(UsageKind kind, UsageLevel level) const;
   void Fetch(UsageKind kind, const std::string& purpose, const std::string& from_where, const Sink& sink);
+  // Rows of all ids where `and_where` holds too, by PRIMARY.
+  void FetchByIds(UsageKind kind, const std::string& purpose, const std::string& table,
+                  const std::string& and_where, const Sink& sink);
 
   Connection& db_;
   const Schema& schema_;

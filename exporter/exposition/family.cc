@@ -26,11 +26,6 @@ constexpr std::string_view kTotal = "_total";
 bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsNamePart(char c) { return IsNameStart(c) || (c >= '0' && c <= '9'); }
 
-bool IsLabelName(std::string_view name) {
-  return !name.empty() && IsNameStart(name[0]) && std::all_of(name.begin(), name.end(), IsNamePart) &&
-         !name.starts_with("__");
-}
-
 bool IsMetricName(std::string_view name) {
   const auto start = [](char c) { return IsNameStart(c) || c == ':'; };
   const auto part = [](char c) { return IsNamePart(c) || c == ':'; };
@@ -281,31 +276,52 @@ std::string OpenMetricsHead(const MetricFamily& family, std::string_view name, M
   return head;
 }
 
+bool IsRenderable(const MetricFamily& family) {
+  return IsMetricName(family.name) && family.type != MetricType::Summary;
+}
+
+// A counter's name in OpenMetrics is without _total; one that does not end so cannot be told.
+struct OpenMetricsIdentity {
+  std::size_t name_size;
+  MetricType type;
+};
+
+OpenMetricsIdentity OpenMetricsOf(const MetricFamily& family) {
+  if (family.type != MetricType::Counter) return {family.name.size(), family.type};
+  if (family.name.size() > kTotal.size() && family.name.ends_with(kTotal))
+    return {family.name.size() - kTotal.size(), family.type};
+  return {family.name.size(), MetricType::Untyped};
+}
+
 }  // namespace
+
+bool IsLabelName(std::string_view name) {
+  return !name.empty() && IsNameStart(name[0]) && std::all_of(name.begin(), name.end(), IsNamePart) &&
+         !name.starts_with("__");
+}
+
+std::string RenderSamples(const MetricFamily& family, RenderResult* result) {
+  if (IsRenderable(family)) return BodyWriter(family).Write(result);
+  result->invalid = family.metric.size();
+  return "";
+}
+
+std::string RenderHead(const MetricFamily& family, Format format) {
+  if (format == Format::kText) return TextHead(family);
+  const OpenMetricsIdentity identity = OpenMetricsOf(family);
+  return OpenMetricsHead(family, std::string_view(family.name).substr(0, identity.name_size), identity.type);
+}
 
 RenderResult Renderer::Render(const MetricFamily& family) {
   RenderResult result;
-  if (!IsMetricName(family.name) || family.type == MetricType::Summary) {
-    result.invalid = family.metric.size();
-    return result;
-  }
-  std::string body = BodyWriter(family).Write(&result);
+  std::string body = RenderSamples(family, &result);
   if (body.empty()) return result;
 
   auto rendered = std::make_shared<RenderedFamily>();
   rendered->name = family.name;
-  rendered->open_metrics_name_size = family.name.size();
-  MetricType open_metrics_type = family.type;
-  if (family.type == MetricType::Counter) {
-    if (family.name.size() > kTotal.size() && family.name.ends_with(kTotal)) {
-      rendered->open_metrics_name_size -= kTotal.size();
-    } else {
-      open_metrics_type = MetricType::Untyped;
-    }
-  }
-  rendered->text_head = deflater_.MakePiece(TextHead(family));
-  rendered->open_metrics_head =
-      deflater_.MakePiece(OpenMetricsHead(family, rendered->OpenMetricsName(), open_metrics_type));
+  rendered->open_metrics_name_size = OpenMetricsOf(family).name_size;
+  rendered->text_head = deflater_.MakePiece(RenderHead(family, Format::kText));
+  rendered->open_metrics_head = deflater_.MakePiece(RenderHead(family, Format::kOpenMetrics));
   rendered->body = deflater_.MakePiece(std::move(body));
   result.family = std::move(rendered);
   return result;

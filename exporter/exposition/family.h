@@ -48,6 +48,16 @@ struct RenderResult {
   std::size_t invalid = 0;                       // samples left out: no scraper would accept them
 };
 
+// True for what may be the name of a label: not one of those that Prometheus keeps to itself.
+bool IsLabelName(std::string_view name);
+
+// The sample lines of a family as Renderer makes them, for who puts them together in another way. Fills
+// everything of `result` but the family.
+std::string RenderSamples(const prometheus::MetricFamily& family, RenderResult* result);
+
+// Its HELP, TYPE and UNIT lines.
+std::string RenderHead(const prometheus::MetricFamily& family, Format format);
+
 // Renders families. Keep one for a batch, and one for each thread: it is not thread safe.
 class Renderer {
  public:

@@ -19,6 +19,7 @@ from tests.support.slurm import die_with_parent
 
 PASSWORD_VARIABLE = "SLURMDBD_EXPORTER_DATABASE_PASSWORD"
 COLLECTORS = ("audit", "cluster", "consumption", "jobs", "nodes", "outcomes", "quota", "reservations", "storage", "usage", "users")
+BACKFILLED = ("cluster", "consumption", "jobs", "outcomes", "usage", "users")  # what can be told of the past
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 DAY = 86_400
 Flags = Mapping[str, object]
@@ -80,6 +81,19 @@ def run_once(flags: Flags, environment: Mapping[str, str]) -> Once:
         capture_output=True,
         timeout=60,
         env=environment_with(environment),
+    )
+    return Once(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def backfill_command(flags: Flags) -> list[str]:
+    binary, *others = command_line(flags)
+    return [binary, "backfill", *others]
+
+
+def run_backfill(flags: Flags, environment: Mapping[str, str]) -> Once:
+    """The command backfill; what flags_for() sets for polls is no flag of it, but does no harm."""
+    done = subprocess.run(
+        backfill_command(flags), stdin=subprocess.DEVNULL, capture_output=True, timeout=120, env=environment_with(environment)
     )
     return Once(done.returncode, done.stdout.decode(), done.stderr.decode())
 

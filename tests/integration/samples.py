@@ -95,6 +95,22 @@ class Samples:
         )
 
 
+def by_moment(text: str) -> dict[int, Samples]:
+    """A file of samples with times, in seconds or milliseconds, as a page for each moment."""
+    pages: dict[int, dict[tuple[str, Labels], float]] = {}
+    parsed: dict[str, tuple[str, Labels]] = {}
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        series, value, instant = line.rsplit(" ", 2)
+        if series not in parsed:
+            parsed[series] = next(iter(Samples.parse(f"{series} 0\n").values))
+        page = pages.setdefault(int(instant), {})
+        assert parsed[series] not in page, f"{line} is there twice"
+        page[parsed[series]] = float(value)
+    return {instant: Samples(values) for instant, values in sorted(pages.items())}
+
+
 def check_text(text: str) -> Samples:
     """Fails unless promtool has nothing to say about a page in text format."""
     done = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), capture_output=True)
@@ -103,10 +119,10 @@ def check_text(text: str) -> Samples:
     return Samples.parse(text)
 
 
-def check_openmetrics(text: str) -> None:
+def check_openmetrics(text: str, family: str = "slurmdbd_up") -> None:
     """Fails unless the strict parser takes a page in OpenMetrics format."""
     families = list(strict_parser.text_string_to_metric_families(text))
-    assert any(family.name == "slurmdbd_up" for family in families)
+    assert any(one.name == family for one in families)
     assert text.endswith("# EOF\n")
 
 

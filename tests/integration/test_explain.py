@@ -14,7 +14,7 @@ from tests.e2e.servers import rfc3339
 from tests.integration import history
 from tests.integration.conftest import SECRETS
 from tests.integration.database import GeneralLog
-from tests.integration.exporter import DAY, Exporter, run_once
+from tests.integration.exporter import DAY, Exporter, run_backfill, run_once
 from tests.integration.releases import BULK, Released
 from tests.support.releases import RELEASES, at_least
 
@@ -69,7 +69,13 @@ RESERVATION_INDEXES = {
 }
 # Before 23.11 no index leads to the reservations that have not ended: now and then, their table is read as a whole.
 WHOLE = "reservations-all"
-ALL_INDEXES = INDEXES | USAGE_INDEXES | QUOTA_INDEXES | CAPACITY_INDEXES | EVENT_INDEXES | RESERVATION_INDEXES
+# Of a backfill.
+PAST_INDEXES = {
+    "jobs-past": ("rollup2", 400),  # a day's slice
+    "usage-within-by-id": ("PRIMARY", 400),
+    "usage-within": ("time_start", 400),  # of associations, in 22.05
+}
+ALL_INDEXES = PAST_INDEXES | INDEXES | USAGE_INDEXES | QUOTA_INDEXES | CAPACITY_INDEXES | EVENT_INDEXES | RESERVATION_INDEXES
 
 
 @dataclass(frozen=True)
@@ -108,15 +114,22 @@ class Seen:
         return self.once[release] + [text for text in self.served if release == RELEASES[-1] or purpose_of(text) in INDEXES]
 
 
+def past(folder: Path) -> dict[str, object]:
+    """Flags for a backfill of the history, from the month before it on."""
+    return {"counter.epoch": "month", "from": history.MIDNIGHT - 20 * DAY, "to": history.END, "step": "1d", "output": folder}
+
+
 @pytest.fixture(scope="module")
 def statements(released: dict[str, Released], tmp_path_factory: pytest.TempPathFactory) -> Seen:
     newest = released[RELEASES[-1]]
     once: dict[str, list[str]] = {}
+    folder: Path = tmp_path_factory.mktemp("explain")
     for release, one in released.items():
         with GeneralLog(one.server) as log:
             run_once(one.flags | history.FLAGS, SECRETS)
+            done = run_backfill(one.flags | past(folder / release), SECRETS)
+            assert done.code == 0, done.log
             once[release] = [text for text in log.of_kind("Query") if "SELECT" in text]
-    folder: Path = tmp_path_factory.mktemp("explain")
     exporter = Exporter(folder, newest.flags | {"counter.epoch": rfc3339(int(time.time()) - 2 * DAY)}, SECRETS)
     with GeneralLog(newest.server) as log:
         run_once(newest.flags | history.FLAGS | {"counter.epoch": "2000-01-01"}, SECRETS)  # a history that is most of the table
@@ -181,9 +194,10 @@ def test_no_large_table_is_scanned(released: dict[str, Released], statements: Se
     events = {"events-since"} if at_least(release, "22.05") else {"events-cluster", "events-by-node"}
     # Rows that have to be there still, from the second poll on.
     looked_for = {"usage-marks", "events-by-key", "reserved-jobs-since"} if release == RELEASES[-1] else set()
+    past_usage = {"jobs-past", "usage-within-by-id"} | ({"usage-within"} if release == "22.05" else set())
     reservations = {"reservations", "reserved-jobs", "reservations-ending" if at_least(release, "23.11") else WHOLE}
     every = INDEXES.keys() | CAPACITY_INDEXES.keys() | QUOTA_INDEXES.keys()
-    assert seen == every | usage | events | reservations | looked_for, "some statements were not seen"
+    assert seen == every | usage | past_usage | events | reservations | looked_for, "some statements were not seen"
 
 
 def test_it_can_tell_a_scan(released: dict[str, Released]) -> None:

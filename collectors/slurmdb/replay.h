@@ -1,0 +1,124 @@
+// The accounting database as it was at one moment after the other: the books that Accounting keeps, of the
+// past.
+//
+//   Replay replay(options, {Book::kJobs, Book::kUsage});
+//   const std::int64_t now = replay.Open();
+//   replay.SetRange(from, to);
+//   for (time = from; time <= to; time += step) { replay.MoveTo(time); Use(replay.View()); }
+//
+// What it shows at a time is what Accounting shows with as_of; but each job row is fetched once, whatever the
+// number of moments. Rows are found by their end, and one that is over late was there early: so first come
+// those that were there at the turn of a month, then, month by month, those that were there at midnight,
+// then, day by day, the others. In memory are the first two and those of two days, or of as many as roll-ups
+// have stood still for.
+//
+// Names and associations are those of now, as with as_of. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "collectors/slurmdb/accounting.h"
+#include "collectors/slurmdb/cluster_usage_reader.h"
+#include "collectors/slurmdb/event_reader.h"
+#include "collectors/slurmdb/job_reader.h"
+#include "collectors/slurmdb/replayed_jobs.h"
+#include "collectors/slurmdb/replayed_usage.h"
+#include "collectors/slurmdb/usage_reader.h"
+
+namespace slurmdb {
+
+class Replay {
+ public:
+  // The books that can be kept of the past.
+  static const std::set<Book>& Books();
+
+  // `options.as_of` and settle do not count. `books` is a part of Books(); kCluster brings kUsage along.
+  Replay(AccountingOptions options, std::set<Book> books);
+
+  // Connects and reads names. Returns the database's clock. Throws DatabaseError, as do the next two.
+  std::int64_t Open();
+  // Every moment will lie within [from, to]; `to` is not after what Open returned. Throws std::runtime_error
+  // when the counters' epoch is after `from`.
+  void SetRange(std::int64_t from, std::int64_t to);
+  // Forward only.
+  void MoveTo(std::int64_t time);
+  // With everything of the books asked for. Valid until the next MoveTo.
+  AccountingView View() const;
+
+  // Start of the counters at that time.
+  std::int64_t EpochOf(std::int64_t time) const { return EpochAt(options_.epoch, options_.calendar, time); }
+  const Calendar& calendar() const { return options_.calendar; }
+  std::uint64_t rows_read() const { return db_.rows_read(); }
+  // Job rows in memory.
+  std::size_t rows_kept() const;
+  // Columns that are done without, as "table.column".
+  std::vector<std::string> missing_columns() const;
+
+ private:
+  struct Cluster {
+    AssociationTree associations;
+    std::map<std::uint32_t, WckeyRow> wckeys;
+    std::unique_ptr<JobReader> job_reader;
+    ReplayedJobs rows;
+    std::unique_ptr<JobLedger> jobs;
+
+    std::unique_ptr<UsageReader> usage_reader;
+    std::unique_ptr<ReplayedUsage> usage_rows;
+    std::unique_ptr<UsageBook> rollups;
+    std::unique_ptr<JobLedger> since_rollup;
+    std::unique_ptr<UsageSummary> usage;
+
+    std::unique_ptr<ClusterUsageReader> capacity_reader;
+    std::unique_ptr<ReplayedUsage> capacity_rows;
+    std::unique_ptr<UsageBook> capacity;
+    std::unique_ptr<EventBook> events;  // of all the range
+    PlannedDown planned_down = PlannedDown::kNone;
+    std::unique_ptr<ClusterStatus> status;
+  };
+
+  bool Wants(Book book) const { return books_.contains(book); }
+  void ReadNames();
+  void PrepareUsage(const std::string& name, Cluster& cluster);
+  void PrepareCapacity(const std::string& name, Cluster& cluster);
+  // Where the rows that are read together with this day's begin.
+  std::int64_t ChunkOf(std::int64_t day) const;
+  // Rows that were there at the turn of a month, or after the range.
+  void LoadLongest(Cluster& cluster);
+  // Rows that were there at a midnight of the month that begins with this day.
+  void LoadMonth(Cluster& cluster, std::int64_t day);
+  // Those that came and went on this day.
+  void LoadDay(Cluster& cluster, std::int64_t day);
+  // Rows with from <= time_end < to that were submitted within [submitted_from, submitted_to).
+  void Load(Cluster& cluster, std::int64_t from, std::int64_t to, std::int64_t submitted_from,
+            std::int64_t submitted_to);
+  // Brings the job book up to `moment`.
+  void UpdateJobs(Cluster& cluster, const Moment& moment);
+  void UpdateRollups(Cluster& cluster, const Moment& moment);
+  void UpdateUsage(Cluster& cluster, const Moment& moment);
+  void UpdateStatus(Cluster& cluster, const Moment& moment);
+  std::int64_t FirstRowNeeded(const Cluster& cluster, std::int64_t time) const;
+
+  AccountingOptions options_;
+  std::set<Book> books_;
+  Connection db_;
+  Schema schema_;
+  std::int64_t now_ = 0;
+  std::int64_t to_ = 0;
+  std::int64_t start_ = 0;        // rows that ended before are of no use
+  std::int64_t first_epoch_ = 0;  // nothing is counted before
+  std::int64_t next_day_ = 0;     // the first that has not been loaded
+  std::int64_t at_ = 0;           // the last moment
+  std::map<std::string, Cluster> clusters_;
+  TresCatalog tres_;
+  std::map<std::uint32_t, std::string> qos_;
+  std::vector<AccountRow> accounts_;
+  std::vector<CoordinatorRow> coordinators_;
+};
+
+}  // namespace slurmdb

@@ -1,0 +1,47 @@
+#include "collectors/slurmdb/upkeep.h"
+
+#include <utility>
+
+#include "collectors/slurmdb/cluster_books.h"
+
+namespace slurmdb {
+
+std::int64_t EpochAt(const Epoch& epoch, const Calendar& calendar, std::int64_t as_of) {
+  if (const auto* instant = std::get_if<std::int64_t>(&epoch)) return *instant;
+  return calendar.PeriodStart(std::get<Period>(epoch), as_of);
+}
+
+std::vector<std::string> TablesOf(const std::vector<std::string>& clusters) {
+  std::vector<std::string> tables = {"txn_table", "acct_table",    "acct_coord_table",
+                                     "qos_table", "cluster_table", "user_table"};
+  for (const std::string& name : clusters) {
+    for (std::string& table : ClusterBooks::Tables(name)) tables.push_back(std::move(table));
+  }
+  return tables;
+}
+
+std::unique_ptr<JobLedger> FreshLedger(const JobLedger* kept, const LedgerOptions& options, JobSource& source,
+                                       const Moment& moment) {
+  if (kept != nullptr && kept->options().epoch == options.epoch && !kept->NeedsRecount(moment))
+    return nullptr;
+  auto fresh = std::make_unique<JobLedger>(options);
+  fresh->Recount(source, moment);
+  return fresh;
+}
+
+void UpdateSinceRollup(const UsageBook& rollups, LedgerOptions options, JobSource& jobs, const Moment& moment,
+                       std::unique_ptr<JobLedger>& ledger) {
+  // When roll-ups stand still for so long, the totals of a month are not worth reading all its jobs for.
+  constexpr std::int64_t kFarthest = 32 * std::int64_t{86400};
+  options.rule = Rule::kRollUp;
+  options.epoch = rollups.hours_from();
+  if (moment.as_of - options.epoch > kFarthest) {
+    ledger.reset();
+    return;
+  }
+  std::unique_ptr<JobLedger> fresh = FreshLedger(ledger.get(), options, jobs, moment);
+  (fresh != nullptr ? *fresh : *ledger).Update(jobs, moment);
+  if (fresh != nullptr) ledger = std::move(fresh);
+}
+
+}  // namespace slurmdb

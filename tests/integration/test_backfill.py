@@ -1,0 +1,189 @@
+"""The past as files: what they hold is what --once --as-of shows, in every release; what is refused; how it goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.integration import history
+from tests.integration.conftest import SECRETS
+from tests.integration.exporter import BACKFILLED, COLLECTORS, DAY, Once, run_backfill, run_once
+from tests.integration.releases import Released
+from tests.integration.samples import Samples, by_moment, check_openmetrics, differences
+from tests.support.releases import RELEASES
+
+# Months whose ends are not those of UTC.
+MONTHLY = {"counter.epoch": "month", "timezone": "America/New_York"}
+DAYS = {"from": "2025-05-28", "to": history.END, "step": "35m", "format": "victoriametrics"}
+COUNTED = "slurmdbd_account_tres_seconds_total"
+
+
+def only(*collectors: str) -> dict[str, object]:
+    return {f"collector.{name}": str(name in collectors).lower() for name in COLLECTORS}
+
+
+def filled(one: Released, folder: Path, **flags: object) -> dict[str, str]:
+    """The files of a backfill by name."""
+    done = run(one, folder, **flags)
+    assert done.code == 0, done.log
+    return {path.name: path.read_text() for path in sorted(folder.iterdir()) if path.suffix != ".json"}
+
+
+def run(one: Released, folder: Path, **flags: object) -> Once:
+    given = {name.replace("__", "."): value for name, value in flags.items()}
+    return run_backfill(one.flags | {"output": folder} | given, SECRETS)
+
+
+def pages(files: Mapping[str, str], parts: int = 1000) -> dict[int, Samples]:
+    """A page a moment; `parts` of a second are what times are told in."""
+    found: dict[int, Samples] = {}
+    for text in files.values():
+        for instant, page in by_moment(text).items():
+            assert instant % parts == 0 and instant // parts not in found
+            found[instant // parts] = page
+    return found
+
+
+@pytest.fixture(scope="module")
+def newest(released: dict[str, Released]) -> Iterator[Released]:
+    yield released[RELEASES[-1]]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_it_is_the_page_of_each_moment(released: dict[str, Released], tmp_path: Path, release: str) -> None:
+    one, chance = released[release], random.Random(release)
+    for epoch in (MONTHLY, {"counter.epoch": history.EPOCH}):
+        start = {"from": history.EPOCH} if "timezone" not in epoch else {}
+        past = pages(filled(one, tmp_path / epoch["counter.epoch"], **(DAYS | epoch | start)))
+        assert len(past) > 15
+        moments = [max(past), *chance.sample(sorted(past), 3), *(time for time in past if time % 60)]
+        for moment in moments:
+            shown = run_once(one.flags | epoch | only(*BACKFILLED) | {"as-of": moment}, SECRETS)
+            assert shown.code == 0, shown.log
+            assert differences(shown.samples, past[moment]) == [], f"{release} at {moment}, {epoch}"
+
+
+def test_the_last_second_of_a_period_is_there(newest: Released, tmp_path: Path) -> None:
+    past = pages(filled(newest, tmp_path / "to", **(DAYS | MONTHLY | {"step": "5h"})))
+    (last,) = [moment for moment in past if moment % (5 * 3600)]
+    assert last == 1_748_750_400 - 1  # June began at 04:00 UTC
+    assert past[last].total(COUNTED, tres="cpu") > 100 * past[min(t for t in past if t > last)].total(COUNTED, tres="cpu")
+
+
+def test_openmetrics(newest: Released, tmp_path: Path) -> None:
+    flags = {"from": "2025-06-14", "to": history.END, "step": "1h", "label": ["job=slurmdbd", "instance=here:1"], "counter__epoch": "month"}
+    files = filled(newest, tmp_path / "to", **flags)
+    assert list(files) == ["2025-06-14.om", "2025-06-15.om"]
+    for text in files.values():
+        check_openmetrics(text, "slurmdbd_jobs")
+        assert len(set(re.findall(r"^# TYPE (\S+)", text, re.M))) == len(re.findall(r"^# TYPE", text, re.M))
+    past = pages(files, 1)
+    assert list(past) == list(range(1_749_859_200, history.END + 1, 3600))
+    assert {labels for _, labels in past[history.END].values if not {("job", "slurmdbd"), ("instance", "here:1")} <= labels} == set()
+
+
+def test_families_and_months(newest: Released, tmp_path: Path) -> None:
+    flags = DAYS | MONTHLY | {"families": f"{COUNTED},slurmdbd_jobs", "window": "month", "step": "1d"}
+    files = filled(newest, tmp_path / "to", **flags)
+    assert list(files) == ["2025-05.prom", "2025-06.prom"]
+    assert {name for page in pages(files).values() for name in page.names()} == {COUNTED, "slurmdbd_jobs"}
+
+
+def test_it_goes_on_where_it_was_broken_off(newest: Released, tmp_path: Path) -> None:
+    flags = DAYS | MONTHLY | {"step": "2h"}
+    whole = filled(newest, tmp_path / "whole", **flags)
+    again = tmp_path / "again"
+    assert filled(newest, again, **flags) == whole
+    kept = sorted(whole)[3]
+    for name in whole:
+        if name != kept:
+            (again / name).unlink()
+    (again / f"{kept}.new").write_text("half")  # of a run that was killed
+    before = os.stat(again / kept).st_mtime_ns
+    del flags["from"], flags["to"]  # those of the first run
+    assert {name: text for name, text in filled(newest, again, **flags).items() if not name.endswith(".new")} == whole
+    assert os.stat(again / kept).st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"step": "1h"}, 'was begun with step "7200", not "3600"'),
+        ({"label": "job=other"}, "was begun with label"),
+        ({"from": "2025-05-29"}, "was begun with from"),
+        ({"collector.users": "false"}, "was begun with collectors"),
+        ({"timezone": "Europe/Paris", "from": "2025-05-28T04:00:00Z"}, "was begun with timezone"),
+    ],
+    ids=str,
+)
+def test_other_parameters_are_refused(newest: Released, tmp_path_factory: pytest.TempPathFactory, flags: dict[str, object], said: str) -> None:
+    folder = tmp_path_factory.getbasetemp() / "begun"
+    began = DAYS | MONTHLY | {"from": "2025-06-14", "step": "2h"}
+    if not folder.exists():
+        filled(newest, folder, **began)
+    files = sorted(path.name for path in folder.iterdir())
+    done = run(newest, folder, **(began | flags))
+    assert done.code == 1 and said in done.log, done.log
+    assert sorted(path.name for path in folder.iterdir()) == files
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"from": None}, "needs --from"),
+        ({"output": None}, "needs --output"),
+        ({"step": "1ms"}, "--step: has to be whole seconds"),
+        ({"step": "often"}, "--step:"),
+        ({"from": "yesterday"}, "--from:"),
+        ({"to": "2090-01-01"}, "is not over, or has not settled"),
+        ({"to": "2025-06-01"}, "--from: lies after the last moment"),
+        ({"head": history.END, "counter.settle": "60s"}, "--to: 1749988800 overlaps what is there from --head on"),
+        ({"format": "csv"}, '"csv" is not openmetrics or victoriametrics'),
+        ({"window": "week"}, '"week" is not day or month'),
+        ({"families": "slurmdbd_nothing"}, "none of the collectors has slurmdbd_nothing"),
+        ({"label": "cluster=x"}, "has a label cluster of its own"),
+        ({"label": "__name__=x"}, '"__name__" cannot be a label'),
+        ({"label": "x"}, "is not NAME=VALUE"),
+        ({"counter.epoch": "2025-06-15"}, "counters begin after the first moment"),
+        ({"once": "true"}, "does not go together with backfill"),
+        (only("audit", "quota"), "no collector is enabled that can be backfilled"),
+        ({"cluster-include": "("}, "--cluster-include"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused(newest: Released, tmp_path: Path, flags: dict[str, object], said: str) -> None:
+    folder = tmp_path / "to"
+    given = {"output": folder, "from": "2025-06-14", "to": history.END, "step": "1h", "counter.epoch": "month"} | flags
+    done = run_backfill({name: value for name, value in (newest.flags | given).items() if value is not None}, SECRETS)
+    assert done.code == 1 and said in done.log, done.log
+    assert not [path.name for path in folder.glob("*") if path.suffix != ".json"]
+
+
+def test_up_to_the_head(newest: Released, tmp_path: Path) -> None:
+    """The last moment is one from which counters can only have grown until the first scrape."""
+    flags = {"from": "2025-06-15", "step": "10m", "format": "victoriametrics", "counter.settle": "60s", "window": "month"}
+    for head, last in ((history.END, history.END - 600), (history.END + 60, history.END), (history.END + 59, history.END - 600)):
+        past = pages(filled(newest, tmp_path / str(head), head=head, **flags))
+        assert max(past) == last
+
+
+def test_a_folder_with_something_else_is_left_alone(newest: Released, tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("")
+    done = run(newest, tmp_path, **(DAYS | MONTHLY))
+    assert done.code == 1 and "is not empty, and no backfill began in it" in done.log
+
+
+def test_help() -> None:
+    done = run_backfill({"help": ""}, {})
+    assert "usage: slurmdbd_exporter backfill" in done.text or "--help" in done.log
+
+
+def test_a_month_and_a_day_hold_the_same(newest: Released, tmp_path: Path) -> None:
+    flags = DAYS | MONTHLY | {"step": "3h"}
+    by_day, by_month = (pages(filled(newest, tmp_path / size, window=size, **flags)) for size in ("day", "month"))
+    assert by_day == by_month and len(by_day) > 8 * 17 and DAY
