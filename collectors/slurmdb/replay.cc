@@ -69,6 +69,7 @@ void Replay::SetRange(std::int64_t from, std::int64_t to) {
   const Calendar& calendar = options_.calendar;
   start_ = calendar.PeriodStart(Period::kDay, calendar.PeriodStart(Period::kDay, first_epoch_) - 1);
   const Moment first{from, from, false};
+  at_ = from;
   for (auto& [name, cluster] : clusters_) {
     if (Wants(Book::kCluster)) PrepareCapacity(name, cluster);
     if (Wants(Book::kUsage)) {

@@ -1,6 +1,7 @@
 #include "collectors/slurmdb/usage_book.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -216,8 +217,9 @@ std::optional<bool> UsageBook::DaysAgree() const {
   // A week: in a wrong zone that is right by chance for half of the year, the others are of that half.
   constexpr int kLatest = 7;
   const Bins& days = kinds_[static_cast<std::size_t>(UsageKind::kAssociation)].bins[kDays];
-  if (days.empty()) return std::nullopt;
-  auto day = days.rbegin();
+  // Those that had been rolled up by then.
+  auto day = std::make_reverse_iterator(days.lower_bound(until_[kDays]));
+  if (day == days.rend()) return std::nullopt;
   for (int i = 0; i < kLatest && day != days.rend(); ++i, ++day) {
     if (Floor(UsageLevel::kDay, day->first) != day->first) return false;
   }

@@ -65,8 +65,9 @@ void UsageSummary::Update(const UsageBook& book, const JobLedger* jobs) {
   const bool same_day = windows[0].from == windows_[0].from;
   const std::int64_t live_since = std::max(book.hours_from(), book.settled_until());
   const bool has_totals = jobs != nullptr && book.rolled_up_until() != 0;
-  const bool again =
-      !same_day || revision_ != book.revision() || live_since != live_since_ || has_totals != has_totals_;
+  const bool again = !same_day || revision_ != book.revision() || live_since != live_since_ ||
+                     has_totals != has_totals_ ||
+                     rolled_up_until_ != book.rolled_up_until();  // of the past, that alone may move on
   windows_ = windows;
   moment_ = book.moment();
   rolled_up_until_ = book.rolled_up_until();

