@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@
 #include "exporter/commands/own_flags.h"
 #include "exporter/duration.h"
 #include "exporter/exposition/family.h"
+#include "exporter/files.h"
 #include "exporter/log.h"
 #include "exporter/version.h"
 #include "exporter/wiring.h"
@@ -217,10 +217,14 @@ class ProgressLine {
   std::chrono::steady_clock::time_point next_{};
 };
 
-std::int64_t PeakMemory() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss * std::int64_t{1024};
+// As the kernel tells it; not getrusage, which counts in who started this.
+std::string PeakMemory() {
+  const std::string status = ReadFile("/proc/self/status");
+  constexpr std::string_view kName = "VmHWM:";
+  const std::size_t at = status.find(kName);
+  if (at == std::string::npos) return "";
+  const std::size_t begin = status.find_first_not_of(" \t", at + kName.size());
+  return status.substr(begin, status.find('\n', begin) - begin);
 }
 
 }  // namespace
@@ -291,7 +295,7 @@ int RunBackfill(const std::vector<std::string>& arguments) {
              {"samples", result.samples},
              {"rows_read", replay.rows_read()},
              {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()},
-             {"peak_memory_bytes", PeakMemory()}});
+             {"peak_memory", PeakMemory()}});
   return 0;
 }
 
