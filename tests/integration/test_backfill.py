@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import random
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.servers import exporter_binary
 from tests.integration import history
 from tests.integration.conftest import SECRETS
-from tests.integration.exporter import BACKFILLED, COLLECTORS, DAY, Once, run_backfill, run_once
+from tests.integration.exporter import BACKFILLED, COLLECTORS, Once, run_backfill, run_once
 from tests.integration.releases import Released
 from tests.integration.samples import Samples, by_moment, check_openmetrics, differences
 from tests.support.releases import RELEASES
@@ -80,7 +82,10 @@ def test_openmetrics(newest: Released, tmp_path: Path) -> None:
     files = filled(newest, tmp_path / "to", **flags)
     assert list(files) == ["2025-06-14.om", "2025-06-15.om"]
     for text in files.values():
-        check_openmetrics(text, "slurmdbd_jobs")
+        # Moment by moment: this parser loses buckets of a histogram's second one. promtool takes them all.
+        for moment in by_moment(text):
+            lines = [line for line in text.splitlines() if line.startswith("#") or line.endswith(f" {moment}")]
+            check_openmetrics("\n".join(lines) + "\n", "slurmdbd_jobs")
         assert len(set(re.findall(r"^# TYPE (\S+)", text, re.M))) == len(re.findall(r"^# TYPE", text, re.M))
     past = pages(files, 1)
     assert list(past) == list(range(1_749_859_200, history.END + 1, 3600))
@@ -117,7 +122,7 @@ def test_it_goes_on_where_it_was_broken_off(newest: Released, tmp_path: Path) ->
         ({"label": "job=other"}, "was begun with label"),
         ({"from": "2025-05-29"}, "was begun with from"),
         ({"collector.users": "false"}, "was begun with collectors"),
-        ({"timezone": "Europe/Paris", "from": "2025-05-28T04:00:00Z"}, "was begun with timezone"),
+        ({"timezone": "Europe/Paris", "from": "2025-06-14T04:00:00Z"}, "was begun with timezone"),
     ],
     ids=str,
 )
@@ -179,11 +184,11 @@ def test_a_folder_with_something_else_is_left_alone(newest: Released, tmp_path: 
 
 
 def test_help() -> None:
-    done = run_backfill({"help": ""}, {})
-    assert "usage: slurmdbd_exporter backfill" in done.text or "--help" in done.log
+    done = subprocess.run([str(exporter_binary()), "backfill", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("usage: slurmdbd_exporter backfill --from=TIME"), done
 
 
 def test_a_month_and_a_day_hold_the_same(newest: Released, tmp_path: Path) -> None:
     flags = DAYS | MONTHLY | {"step": "3h"}
     by_day, by_month = (pages(filled(newest, tmp_path / size, window=size, **flags)) for size in ("day", "month"))
-    assert by_day == by_month and len(by_day) > 8 * 17 and DAY
+    assert by_day == by_month and len(by_day) > 8 * 17
