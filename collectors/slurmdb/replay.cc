@@ -202,7 +202,7 @@ void Replay::UpdateRollups(Cluster& cluster, const Moment& moment) {
   cluster.capacity->Update(*cluster.capacity_rows, moment);
 }
 
-void Replay::UpdateUsage(Cluster& cluster, const Moment& moment) {
+void Replay::UpdateUsage(Cluster& cluster, const Moment& moment) const {
   UpdateSinceRollup(*cluster.rollups, options_.ledger, cluster.rows, moment, cluster.since_rollup);
   cluster.usage->Update(*cluster.rollups, cluster.since_rollup.get());
 }

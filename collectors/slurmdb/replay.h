@@ -100,7 +100,7 @@ class Replay {
   // Brings the job book up to `moment`.
   void UpdateJobs(Cluster& cluster, const Moment& moment);
   void UpdateRollups(Cluster& cluster, const Moment& moment);
-  void UpdateUsage(Cluster& cluster, const Moment& moment);
+  void UpdateUsage(Cluster& cluster, const Moment& moment) const;
   void UpdateStatus(Cluster& cluster, const Moment& moment);
   std::int64_t FirstRowNeeded(const Cluster& cluster, std::int64_t time) const;
 

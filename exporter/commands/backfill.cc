@@ -137,6 +137,7 @@ std::vector<CollectorPlan> PlansOf(const PollerOptions& options) {
 Parameters ParametersOf(const Flags& flags, const Config& config, const std::vector<CollectorPlan>& plans,
                         const Grid& grid) {
   std::vector<std::string> collectors;
+  collectors.reserve(plans.size());
   for (const CollectorPlan& plan : plans) {
     collectors.push_back(fmt::format("{} of at most {}", plan.info->name, plan.max_series));
   }
@@ -160,7 +161,13 @@ Parameters ParametersOf(const Flags& flags, const Config& config, const std::vec
 // From the flags, else from the run that began in the folder, else from the clock.
 Grid GridOf(const Flags& flags, const std::optional<Parameters>& before, const Config& config,
             const slurmdb::Calendar& calendar, std::int64_t now) {
-  const auto earlier = [&](const char* name) { return before ? std::stoll(before->at(name)) : 0; };
+  const auto earlier = [&](const char* name) -> std::int64_t {
+    try {
+      return std::stoll(before->at(name));
+    } catch (const std::logic_error&) {
+      throw std::runtime_error(log::Quote(flags.output) + ": its backfill.json does not say where it began");
+    }
+  };
   Grid grid;
   grid.step = StepOf(flags.step);
   if (flags.from.empty() && !before) throw std::runtime_error("backfill needs --from=TIME");
