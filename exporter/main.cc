@@ -8,6 +8,7 @@
 #include "exporter/commands/alertmanager_routes.h"
 #include "exporter/commands/backfill.h"
 #include "exporter/commands/once.h"
+#include "exporter/commands/report.h"
 #include "exporter/commands/serve.h"
 #include "exporter/log.h"
 #include "exporter/settings/settings.h"
@@ -20,6 +21,7 @@ int main(int argc, char** argv) try {
   if (argc > 1 && std::string_view(argv[1]) == kAlertmanagerRoutes)
     return RunAlertmanagerRoutes({argv + 2, argv + argc});
   if (argc > 1 && std::string_view(argv[1]) == kBackfill) return RunBackfill({argv + 2, argv + argc});
+  if (argc > 1 && std::string_view(argv[1]) == kReport) return RunReport({argv + 2, argv + argc});
   const ParseResult result = ParseCommandLine(argc, argv, KnownCollectors(), ProcessEnvironment(), Validate);
   if (const auto* print = std::get_if<PrintAndExit>(&result)) {
     std::fputs(print->text.c_str(), stdout);

@@ -103,4 +103,16 @@ LocalDate Calendar::DateOf(std::int64_t time) const {
   return {int{today.year()}, unsigned{today.month()}, unsigned{today.day()}};
 }
 
+std::int64_t Calendar::At(const WallClock& local) const {
+  const auto time =
+      date::local_days{date::year(local.year) / date::month(local.month) / date::day(local.day)} +
+      std::chrono::hours(local.hour) + std::chrono::minutes(local.minute) +
+      std::chrono::seconds(local.second);
+  return zone_->to_sys(time, date::choose::earliest).time_since_epoch() / std::chrono::seconds(1);
+}
+
+std::string Calendar::Text(std::int64_t time) const {
+  return date::format("%Y-%m-%dT%H:%M:%S", zone_->to_local(date::sys_seconds{std::chrono::seconds(time)}));
+}
+
 }  // namespace slurmdb

@@ -19,6 +19,15 @@ struct LocalDate {
   unsigned day;    // 1 to 31
 };
 
+struct WallClock {
+  int year = 1970;
+  unsigned month = 1;
+  unsigned day = 1;
+  unsigned hour = 0;
+  unsigned minute = 0;
+  unsigned second = 0;
+};
+
 class Calendar {
  public:
   // `zone` is an IANA name such as "Europe/Paris". Empty: the zone this process runs in (TZ, else the
@@ -36,6 +45,11 @@ class Calendar {
   std::int64_t Midnight(int year, unsigned month, unsigned day) const;
 
   LocalDate DateOf(std::int64_t time) const;
+  // The instant that a local wall clock shows so. Where a clock change repeats it, the earlier; where one
+  // skips it, the first second after the change.
+  std::int64_t At(const WallClock& local) const;
+  // "2025-01-31T23:59:59", as Slurm's tools print it.
+  std::string Text(std::int64_t time) const;
 
   const std::string& zone() const { return name_; }
 

@@ -49,8 +49,6 @@ std::int64_t Signed(std::uint64_t time) {
   return static_cast<std::int64_t>(std::min(time, kFar));
 }
 
-// Has this row ever held resources? A row cancelled while pending may carry a start time (backfill's
-// forecast, or its own end), but never an allocation.
 bool Ran(const JobRow& row, JobState state) {
   if (state == JobState::kPending || !IsInstant(row.time_start)) return false;
   if (row.time_end == 0 || !row.tres_alloc.empty()) return true;
@@ -151,6 +149,8 @@ std::int64_t LiveJob::RunSeconds(std::int64_t from, std::int64_t to) const {
   }
   return std::max<std::int64_t>(0, end - start - suspended);
 }
+
+bool HasRun(const JobRow& row) { return Ran(row, JobStateOf(row.state)); }
 
 // ---- JobSource
 

@@ -66,6 +66,10 @@ class JobSource {
   virtual std::optional<std::int64_t> LastHourlyRollup() = 0;
 };
 
+// Has this row ever held resources? A row cancelled while pending may carry a start time (backfill's
+// forecast, or its own end), but never an allocation.
+bool HasRun(const JobRow& row);
+
 // What consumption is.
 enum class Rule {
   // As `sacct -D` has it: every TRES × real time less suspensions, in totals() since the epoch.

@@ -17,31 +17,32 @@ constexpr std::size_t kMonths = 2;
 
 }  // namespace
 
-UsageBook::UsageBook(UsageOptions options) : options_(std::move(options)) {}
-
-// Local hours start a whole number of hours after local midnight, in zones with half hours too.
-std::int64_t UsageBook::FloorHour(std::int64_t time) const {
-  return time - (time - options_.calendar.PeriodStart(Period::kDay, time)) % kHour;
+std::int64_t HourStart(const Calendar& calendar, std::int64_t time) {
+  return time - (time - calendar.PeriodStart(Period::kDay, time)) % kHour;
 }
 
-ByLevel<std::int64_t> UsageBook::UntilOf(const UsageMarks& marks, std::int64_t as_of) const {
-  const Calendar& calendar = options_.calendar;
+ByLevel<std::int64_t> RolledUpUntil(const UsageMarks& marks, const Calendar& calendar, std::int64_t as_of) {
+  const auto floor_hour = [&](std::int64_t time) { return HourStart(calendar, time); };
   const ByLevel<std::int64_t> last_ran = marks.last_ran.value_or(ByLevel<std::int64_t>{});
   ByLevel<std::int64_t> until{};
   // The cluster's newest row counts as well as last_ran, which comes later and goes back when something about
   // the past comes in. A row of the newest hour may start within it (a controller that registered anew).
-  if (marks.newest[kHours] != 0) until[kHours] = FloorHour(marks.newest[kHours]) + kHour;
+  if (marks.newest[kHours] != 0) until[kHours] = floor_hour(marks.newest[kHours]) + kHour;
   if (marks.newest[kDays] != 0) until[kDays] = calendar.NextStart(Period::kDay, marks.newest[kDays]);
   if (marks.newest[kMonths] != 0) until[kMonths] = calendar.NextStart(Period::kMonth, marks.newest[kMonths]);
-  until[kHours] = std::max(until[kHours], FloorHour(last_ran[kHours]));
+  until[kHours] = std::max(until[kHours], floor_hour(last_ran[kHours]));
   until[kDays] = std::max(until[kDays], calendar.PeriodStart(Period::kDay, last_ran[kDays]));
   until[kMonths] = std::max(until[kMonths], calendar.PeriodStart(Period::kMonth, last_ran[kMonths]));
   // In the past they had come no further than that; and a clock that was ahead must not hide the present.
-  until[kHours] = std::min(until[kHours], FloorHour(as_of));
+  until[kHours] = std::min(until[kHours], floor_hour(as_of));
   until[kDays] = std::min({until[kDays], calendar.PeriodStart(Period::kDay, as_of), until[kHours]});
   until[kMonths] = std::min({until[kMonths], calendar.PeriodStart(Period::kMonth, as_of), until[kDays]});
   return until;
 }
+
+UsageBook::UsageBook(UsageOptions options) : options_(std::move(options)) {}
+
+std::int64_t UsageBook::FloorHour(std::int64_t time) const { return HourStart(options_.calendar, time); }
 
 std::vector<UsageWitness> UsageBook::Witnesses() const {
   std::vector<UsageWitness> witnesses;
@@ -123,7 +124,7 @@ void UsageBook::Store(const Change& change) {
 
 void UsageBook::Update(UsageSource& source, const Moment& moment) {
   const UsageMarks marks = source.ReadMarks(Witnesses());
-  ByLevel<std::int64_t> until = UntilOf(marks, moment.as_of);
+  ByLevel<std::int64_t> until = RolledUpUntil(marks, options_.calendar, moment.as_of);
   const bool all = !marks_ || Missing(marks) || moment.now - read_all_at_ >= options_.recount_interval ||
                    moment.now < moment_.now;
   // Before that no roll-up is undone: without rows of the cluster's own, last_ran alone says how far it came.

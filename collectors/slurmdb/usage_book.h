@@ -94,6 +94,11 @@ class UsageSource {
                     std::optional<std::int64_t> changed_after, const Sink& sink) = 0;
 };
 
+// Where what is rolled up ends at `as_of`, by level: an hour's, a day's and a month's start.
+ByLevel<std::int64_t> RolledUpUntil(const UsageMarks& marks, const Calendar& calendar, std::int64_t as_of);
+// Local hours start a whole number of hours after local midnight, in zones with half hours too.
+std::int64_t HourStart(const Calendar& calendar, std::int64_t time);
+
 struct UsageOptions {
   Calendar calendar{""};
   std::int64_t recount_interval = 86400;
@@ -147,7 +152,6 @@ class UsageBook {
     std::map<std::int64_t, std::map<RowKey, std::uint64_t>> rows;  // by time_start
   };
 
-  ByLevel<std::int64_t> UntilOf(const UsageMarks& marks, std::int64_t as_of) const;
   // From where rows of each level are needed when they have been rolled up `until` then.
   ByLevel<std::int64_t> KeepFrom(const ByLevel<std::int64_t>& until, std::int64_t as_of) const;
   std::vector<UsageWitness> Witnesses() const;

@@ -1,0 +1,457 @@
+#include "exporter/commands/report.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+#include "collectors/slurmdb/history.h"
+#include "collectors/slurmdb/lower_case.h"
+#include "exporter/commands/own_flags.h"
+#include "exporter/files.h"
+#include "exporter/log.h"
+#include "exporter/report/checks.h"
+#include "exporter/report/job_fields.h"
+#include "exporter/report/jobs_report.h"
+#include "exporter/report/recorded.h"
+#include "exporter/report/sheet.h"
+#include "exporter/report/usage_report.h"
+#include "exporter/report/writers.h"
+#include "exporter/version.h"
+#include "exporter/wiring.h"
+
+namespace exporter {
+namespace {
+
+using namespace report;
+
+constexpr const char* kHelp =
+    "usage: slurmdbd_exporter report usage|jobs|transactions [<flags>]\n"
+    "       slurmdbd_exporter report verify FILE [<flags>]\n\n"
+    "Usage as sreport, job rows as sacct and changes as sacctmgr have them, of any period, with what is "
+    "needed to\n"
+    "trust them; and whether a report that was kept, as JSON or CSV, still holds.\n\n"
+    "Flags, besides those of slurmdbd_exporter for the database, clusters, the time zone and --config.file:\n"
+    "  --period=PERIOD      2025, 2025-Q1, 2025-03, 2025-03-14; year, quarter, month, day, or last-month and "
+    "so on.\n"
+    "                       Without it and --from: last-month, of jobs day.\n"
+    "  -S, --from=TIME      Instead of a period: 2025-03-14, 2025-03-14T12:30 by --timezone, RFC 3339.\n"
+    "  -E, --to=TIME        Where it ends, not included; without it, now.\n"
+    "  --by=WHAT            cluster, department, account, user, partition, qos, wckey, day, month, with "
+    "commas.\n"
+    "  -M, --cluster=NAME   Just these, with commas; likewise:\n"
+    "  --department=NAME, -A --account=NAME, -u --user=NAME, -r --partition=NAME, -q --qos=NAME, -W "
+    "--wckey=NAME\n"
+    "  --tree               Accounts with what is below them.\n"
+    "  --tres=NAME          Just these TRES, with commas.\n"
+    "  --source=SOURCE      rollups (sreport's) or jobs (sacct's); without it roll-ups where they can tell.\n"
+    "  -o, --fields=NAME    Of jobs: sacct's fields, with commas.\n"
+    "  -T, --truncate       Of jobs: cut times at the period, as sacct does.\n"
+    "  --format=FORM        table, csv, json, markdown or html.\n"
+    "  --output=FILE        Where it goes; without it, standard output.\n";
+
+std::vector<std::string> Split(const std::string& flag, const std::string& text) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (end == begin)
+      throw std::runtime_error("--" + flag + ": there is an empty name in " + log::Quote(text));
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+// What is after the command's name, as text.
+struct Flags {
+  std::string period;
+  std::string from;
+  std::string to;
+  std::string by;
+  std::string tres;
+  std::string source;
+  std::string fields;
+  std::string format = "table";
+  std::string output;
+  std::map<Dimension, std::vector<std::string>> only;
+  bool tree = false;
+  bool truncate = false;
+  bool help = false;
+  Config config;
+
+  explicit Flags(std::vector<std::string> arguments) {
+    static const std::map<std::string, std::string> kShort = {
+        {"-S", "--from"}, {"-E", "--to"},    {"-u", "--user"},    {"-A", "--account"}, {"-r", "--partition"},
+        {"-q", "--qos"},  {"-W", "--wckey"}, {"-M", "--cluster"}, {"-o", "--fields"},  {"-T", "--truncate"}};
+    for (std::string& argument : arguments) {
+      if (const auto name = kShort.find(argument); name != kShort.end()) argument = name->second;
+    }
+    std::map<std::string, std::vector<std::string>*> lists;
+    for (const Dimension dimension : kAllDimensions) {
+      if (dimension == Dimension::kDay || dimension == Dimension::kMonth) continue;
+      lists.emplace(DimensionName(dimension), &only[dimension]);
+    }
+    OwnFlags own(std::string(kReport),
+                 {{"period", &period},
+                  {"from", &from},
+                  {"to", &to},
+                  {"by", &by},
+                  {"tres", &tres},
+                  {"source", &source},
+                  {"fields", &fields},
+                  {"format", &format},
+                  {"output", &output}},
+                 {{"tree", &tree}, {"truncate", &truncate}}, lists);
+    own.Take(arguments);
+    help = own.help();
+    if (help) return;
+    for (auto& [dimension, names] : only) {
+      std::vector<std::string> split;
+      for (const std::string& text : names) {
+        for (const std::string& name : Split(std::string(DimensionName(dimension)), text))
+          split.push_back(slurmdb::LowerCase(name));
+      }
+      names = std::move(split);
+    }
+    std::erase_if(only, [](const auto& entry) { return entry.second.empty(); });
+    std::vector<std::string> warnings;
+    config = own.Rest(warnings);
+    log::Configure(config.log.level, config.log.format);
+    for (const std::string& warning : warnings) log::Warn(warning);
+  }
+};
+
+Window WindowOf(const Flags& flags, const std::string& report, const slurmdb::Calendar& calendar,
+                std::int64_t now) {
+  const auto parse = [](const char* flag, const auto& parser) {
+    try {
+      return parser();
+    } catch (const std::invalid_argument& error) {
+      throw std::runtime_error(std::string("--") + flag + ": " + error.what());
+    }
+  };
+  Window window;
+  if (!flags.from.empty()) {
+    if (!flags.period.empty()) throw std::runtime_error("--period and --from say both where it begins");
+    window.from = parse("from", [&] { return ParseInstant(flags.from, calendar, now); });
+    window.to = parse("to", [&] { return flags.to.empty() ? now : ParseInstant(flags.to, calendar, now); });
+  } else {
+    if (!flags.to.empty()) throw std::runtime_error("--to needs --from");
+    const std::string period = !flags.period.empty() ? flags.period : report == "jobs" ? "day" : "last-month";
+    window = parse("period", [&] { return ParsePeriod(period, calendar, now); });
+  }
+  if (window.from >= window.to) throw std::runtime_error("--to: the period would end before it begins");
+  if (window.from >= now) throw std::runtime_error("--from: the period has not begun");
+  return window;
+}
+
+// What does not go together with a report, so that nobody takes it for heeded.
+void Refuse(const Flags& flags, const std::string& report) {
+  const auto only_of = [&](bool given, const char* flag, std::initializer_list<std::string_view> reports) {
+    if (given && std::find(reports.begin(), reports.end(), report) == reports.end())
+      throw std::runtime_error(fmt::format("--{} does not go together with report {}", flag, report));
+  };
+  only_of(!flags.by.empty(), "by", {"usage"});
+  only_of(!flags.tres.empty(), "tres", {"usage"});
+  only_of(!flags.source.empty(), "source", {"usage"});
+  only_of(!flags.fields.empty(), "fields", {"jobs"});
+  only_of(flags.truncate, "truncate", {"jobs"});
+  only_of(flags.tree, "tree", {"usage", "jobs"});
+  for (const auto& [dimension, names] : flags.only) {
+    const std::string name(DimensionName(dimension));
+    if (dimension == Dimension::kDepartment) {
+      only_of(true, name.c_str(), {"usage"});
+    } else if (dimension != Dimension::kCluster && dimension != Dimension::kUser) {
+      only_of(true, name.c_str(), {"usage", "jobs"});
+    }
+  }
+}
+
+Request RequestOf(const Flags& flags, const std::string& report, slurmdb::History& history) {
+  Request request;
+  request.report = report;
+  request.as_of = history.now();
+  request.window = WindowOf(flags, report, history.calendar(), history.now());
+  request.only = flags.only;
+  request.tree = flags.tree;
+  request.truncate = flags.truncate;
+  if (report == "usage") {
+    for (const std::string& name : Split("by", flags.by.empty() ? "cluster,account,user" : flags.by)) {
+      const std::optional<Dimension> dimension = DimensionOf(name);
+      if (!dimension) throw std::runtime_error("--by: nothing is parted by " + log::Quote(name));
+      if (request.By(*dimension)) throw std::runtime_error("--by: " + name + " is there twice");
+      request.by.push_back(*dimension);
+    }
+    if (!flags.source.empty()) {
+      if (flags.source != "rollups" && flags.source != "jobs")
+        throw std::runtime_error("--source: " + log::Quote(flags.source) + " is neither rollups nor jobs");
+      request.source = flags.source == "jobs" ? Source::kJobs : Source::kRollUps;
+    }
+    if (!flags.tres.empty()) {
+      std::set<std::string> known;
+      for (const std::uint32_t id : history.tres().ids())
+        known.insert(slurmdb::LowerCase(history.tres().Label(id)));
+      for (const std::string& name : Split("tres", flags.tres)) {
+        request.tres.push_back(slurmdb::LowerCase(name));
+        if (!known.contains(request.tres.back()))
+          throw std::runtime_error("--tres: the database has no TRES " + log::Quote(name));
+      }
+    }
+  } else if (report == "jobs") {
+    request.source = Source::kJobs;
+    request.fields = flags.fields.empty() ? DefaultJobFields() : Split("fields", flags.fields);
+    for (std::string& name : request.fields) {
+      const JobField* field = FindJobField(name);
+      if (field == nullptr) {
+        std::string known;
+        for (const JobField& one : JobFields()) known += (known.empty() ? "" : ", ") + one.name;
+        throw std::runtime_error(fmt::format("--fields: {} is none of {}", log::Quote(name), known));
+      }
+      name = field->name;
+    }
+  }
+  if (const auto clusters = request.only.find(Dimension::kCluster); clusters != request.only.end()) {
+    for (const std::string& name : clusters->second) {
+      if (std::none_of(history.clusters().begin(), history.clusters().end(),
+                       [&](const std::string& one) { return slurmdb::LowerCase(one) == name; }))
+        throw std::runtime_error("--cluster: the database has no cluster " + log::Quote(name));
+    }
+  }
+  return request;
+}
+
+// On a terminal, a line that tells how far a long reading has come.
+class ProgressLine {
+ public:
+  ~ProgressLine() {
+    if (shown_) std::fputs("\r\x1b[K", stderr);
+  }
+  slurmdb::HistoryProgress Show() {
+    if (isatty(STDERR_FILENO) == 0) return {};
+    return [this](double share, std::uint64_t rows) {
+      constexpr int kWidth = 30;
+      const int done = static_cast<int>(std::clamp(share, 0.0, 1.0) * kWidth);
+      shown_ = true;
+      std::fputs(fmt::format("\r[{:<{}}] {:3.0f} %, {} job rows\x1b[K",
+                             std::string(static_cast<std::size_t>(done), '#'), kWidth, share * 100, rows)
+                     .c_str(),
+                 stderr);
+    };
+  }
+
+ private:
+  bool shown_ = false;
+};
+
+// Standard output, or a file that is there once it is whole.
+class Output {
+ public:
+  explicit Output(std::string path) : path_(std::move(path)) {
+    if (path_.empty()) return;
+    file_ = std::fopen((path_ + ".part").c_str(), "wb");
+    if (file_ == nullptr) throw std::runtime_error("--output: " + path_ + ".part cannot be written");
+  }
+  ~Output() {
+    if (path_.empty() || file_ == nullptr) return;
+    std::fclose(file_);
+    std::remove((path_ + ".part").c_str());
+  }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  Emit emit() {
+    return [this](std::string_view bytes) {
+      if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) Fail();
+    };
+  }
+  void Finish() {
+    if (std::fflush(file_) != 0) Fail();
+    if (path_.empty()) return;
+    std::FILE* const file = std::exchange(file_, nullptr);
+    if (std::fclose(file) != 0 || std::rename((path_ + ".part").c_str(), path_.c_str()) != 0) Fail();
+  }
+
+ private:
+  [[noreturn]] void Fail() {
+    throw std::runtime_error((path_.empty() ? "standard output" : path_) + " cannot be written");
+  }
+
+  std::string path_;
+  std::FILE* file_ = stdout;
+};
+
+std::string TitleOf(const Request& request, const slurmdb::Calendar& calendar) {
+  const std::string name = request.report == "usage"  ? "Usage"
+                           : request.report == "jobs" ? "Jobs"
+                                                      : "Changes";
+  // Both ends at midnight: the days tell it.
+  const std::string from = calendar.Text(request.window.from);
+  const std::string to = calendar.Text(request.window.to);
+  const bool days = from.ends_with("T00:00:00") && to.ends_with("T00:00:00");
+  if (!days) return fmt::format("{} {} to {}", name, from, to);
+  const std::string last = calendar.Text(request.window.to - 1).substr(0, 10);
+  if (last == from.substr(0, 10)) return fmt::format("{} {}", name, last);
+  return fmt::format("{} {} to {}", name, from.substr(0, 10), last);
+}
+
+Head HeadOf(const Request& request, const slurmdb::History& history) {
+  Head head;
+  head.report = request.report;
+  head.title = TitleOf(request, history.calendar());
+  head.facts.emplace_back("Period",
+                          fmt::format("{} to {}, {}", history.calendar().Text(request.window.from),
+                                      history.calendar().Text(request.window.to), history.calendar().zone()));
+  if (request.report == "usage") {
+    head.facts.emplace_back("Source", request.source == Source::kRollUps
+                                          ? "what slurmdbd has rolled up, as sreport"
+                                          : "job rows cut at the period, as sacct -D --truncate");
+    head.facts.emplace_back("Amounts", "TRES-seconds in Slurm's units (mem in MiB), energy in joules");
+    if (request.tree)
+      head.facts.emplace_back("Accounts", "with all accounts below them; the total counts each once");
+  } else if (request.report == "jobs") {
+    head.facts.emplace_back("Source", request.truncate
+                                          ? "job rows cut at the period, as sacct -D -X --truncate"
+                                          : "job rows, as sacct -D -X");
+  } else {
+    head.facts.emplace_back("Source", "what sacctmgr has recorded");
+  }
+  for (const auto& [dimension, names] : request.only)
+    head.facts.emplace_back(fmt::format("Only {}", DimensionName(dimension)),
+                            fmt::format("{}", fmt::join(names, ", ")));
+  head.facts.emplace_back("Database", fmt::format("{} on {}", history.database(), history.server()));
+  return head;
+}
+
+void Make(const Request& request, slurmdb::History& history, Sheet& sheet) {
+  ProgressLine progress;
+  const Head head = HeadOf(request, history);
+  if (request.report == "usage") {
+    MakeUsage(request, history, progress.Show(), head, sheet);
+  } else if (request.report == "jobs") {
+    MakeJobs(request, history, progress.Show(), head, sheet);
+  } else {
+    MakeTransactions(request, history, head, sheet);
+  }
+}
+
+std::vector<Check> ChecksOf(const Request& request, std::int64_t asked_to, const Config& config,
+                            slurmdb::History& history) {
+  if (request.report == "transactions") return {};
+  std::vector<Check> checks = CheckHistory(request, asked_to, history);
+  const std::vector<Check> audit = CheckAudit(request, AccountingOptionsOf(config), history.now());
+  checks.insert(checks.end(), audit.begin(), audit.end());
+  return checks;
+}
+
+int Write(const std::string& report, const Flags& flags) {
+  Refuse(flags, report);
+  if (MakeWriter(flags.format, [](std::string_view) {}) == nullptr)
+    throw std::runtime_error(
+        fmt::format("--format: {} is none of {}", log::Quote(flags.format), fmt::join(WriterNames(), ", ")));
+  slurmdb::History history(AccountingOptionsOf(flags.config));
+  Request request = RequestOf(flags, report, history);
+  const std::int64_t asked_to = request.window.to;
+  if (report == "usage") {
+    SettleUsage(request, history);
+  } else {
+    request.window.to = std::min(request.window.to, request.as_of);
+  }
+  Output output(flags.output);
+  const std::unique_ptr<Writer> writer = MakeWriter(flags.format, output.emit());
+  Sheet sheet(*writer);
+  Make(request, history, sheet);
+  const std::vector<Check> checks = ChecksOf(request, asked_to, flags.config, history);
+  nlohmann::ordered_json provenance;
+  provenance["verdict"] = Verdict(checks);
+  provenance["checks"] = ToJson(checks);
+  provenance["database"] = history.database();
+  provenance["server"] = history.server();
+  provenance["server_version"] = history.server_version();
+  provenance["time_zone"] = history.calendar().zone();
+  provenance["from"] = history.calendar().Text(request.window.from);
+  provenance["to"] = history.calendar().Text(request.window.to);
+  provenance["made_at"] = history.calendar().Text(history.now());
+  provenance["exporter_version"] = kVersion;
+  provenance["exporter_revision"] = kRevision;
+  provenance["request"] = ToJson(request);
+  sheet.End(std::move(provenance));
+  output.Finish();
+  return 0;
+}
+
+int Verify(const std::string& path, const Flags& flags) {
+  std::string text = ReadFile(path);
+  const Recorded recorded = [&] {
+    try {
+      return ReadRecorded(text);
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(path + ": " + error.what());
+    }
+  }();
+  text.clear();
+  Config config = flags.config;
+  config.timezone = recorded.provenance.value("time_zone", config.timezone);
+  slurmdb::History history(AccountingOptionsOf(config));
+  const std::string database = recorded.provenance.value("database", "");
+  if (database != history.database())
+    log::Warn("the report is of another database", {{"report", database}, {"now", history.database()}});
+  Comparison comparison(recorded);
+  Sheet sheet(comparison);
+  Make(recorded.request, history, sheet);
+  sheet.End({});
+  if (comparison.holds()) {
+    std::fputs(fmt::format("holds: {} lines, SHA-256 {}\n", sheet.lines(), sheet.sha256()).c_str(), stdout);
+    return 0;
+  }
+  if (!recorded.altered.empty())
+    std::fputs(("the file was altered: " + recorded.altered + "\n").c_str(), stdout);
+  std::fputs(
+      fmt::format("does not hold: of {} lines {} are not what the database says now, and {} of those are "
+                  "not in the report\n",
+                  recorded.number_of_lines, comparison.gone(), comparison.added())
+          .c_str(),
+      stdout);
+  for (const std::string& difference : comparison.differences())
+    std::fputs((difference + "\n").c_str(), stdout);
+  return 1;
+}
+
+}  // namespace
+
+int RunReport(const std::vector<std::string>& arguments) {
+  const std::string report = arguments.empty() ? "" : arguments[0];
+  std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
+  if (report == "--help" || report == "-h") {
+    std::fputs(kHelp, stdout);
+    return 0;
+  }
+  std::string file;
+  if (report == "verify") {
+    if (!rest.empty() && rest[0] != "--help" && rest[0] != "-h") {
+      file = rest[0];
+      rest.erase(rest.begin());
+    }
+  } else if (report != "usage" && report != "jobs" && report != "transactions") {
+    throw std::runtime_error(
+        "report needs one of usage, jobs, transactions and verify first; report --help tells more");
+  }
+  const Flags flags(std::move(rest));
+  if (flags.help) {
+    std::fputs(kHelp, stdout);
+    return 0;
+  }
+  if (report != "verify") return Write(report, flags);
+  if (file.empty() || file.starts_with('-')) throw std::runtime_error("report verify needs a file first");
+  return Verify(file, flags);
+}
+
+}  // namespace exporter

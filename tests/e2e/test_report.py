@@ -1,0 +1,327 @@
+"""`slurmdbd_exporter report` on a real slurmdbd, judged by sreport and sacct.
+
+    python3 -m tests.e2e.test_report            # 0 well, 1 something differs, 77 it cannot be run here
+
+First a year and more of made-up jobs in two clusters, rolled up by slurmdbd: `report usage` has to have every figure of sreport,
+for months, quarters, days and odd hours, and `report jobs` every line and field of `sacct -D -X -P`, cut at the period or not, for
+one user and for all. Usage from job rows has to be sacct's. Then real jobs of every fate, live and over, against sacct again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import datetime
+import io
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+from tests.e2e import scenario, servers
+from tests.e2e.test_usage import CLUSTERS, DAY, HOUR, Site
+from tests.support import slurm as slurm_support
+from tests.support.mariadb import DATABASE, PASSWORDS, PrivateMariaDB
+from tests.support.slurm import PrivateSlurm
+
+ZONE = "America/New_York"
+# Every field of `report jobs` that sacct of this release has, but for those that name this machine's users by uid.
+FIELDS = (
+    "Account AllocCPUS AllocNodes AllocTRES AssocID Cluster CPUTime CPUTimeRAW DBIndex DerivedExitCode Elapsed ElapsedRaw Eligible "
+    "End ExitCode GID JobID JobIDRaw JobName NCPUS NNodes NodeList Partition Planned Priority QOS QOSRAW ReqCPUS ReqTRES Start "
+    "State Submit Suspended Timelimit TimelimitRaw UID User WCKey"
+).split()  # fmt: skip
+# How lines are parted -> sreport's report, its columns for the names, and whether account lines are asked for.
+REPORTS = {
+    ("cluster", "account", "user"): ("cluster AccountUtilizationByUser", ("Cluster", "Account", "Login")),
+    ("cluster", "account"): ("cluster AccountUtilizationByUser", ("Cluster", "Account")),
+    ("cluster", "wckey", "user"): ("cluster WCKeyUtilizationByUser", ("Cluster", "WCKey", "Login")),
+}
+Figures = dict[tuple[str, ...], int]
+
+
+class Verdicts:
+    """What was compared, how often, and what differed."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[int]] = {}
+        self.details: list[str] = []
+
+    def add(self, what: str, compared: int, differences: Sequence[str]) -> None:
+        row = self.rows.setdefault(what, [0, 0])
+        row[0] += compared
+        row[1] += len(differences)
+        self.details += [f"{what}: {text}" for text in differences[: max(0, 12 - len(self.details))]]
+
+    def figures(self, what: str, judged: Mapping[tuple[str, ...], int], ours: Mapping[tuple[str, ...], int]) -> None:
+        keys = sorted(judged.keys() | ours.keys())
+        self.add(what, len(keys), [f"{key}: judge {judged.get(key)}, report {ours.get(key)}" for key in keys if judged.get(key, 0) != ours.get(key, 0)])
+
+    def lines(self, what: str, judged: Sequence[tuple[str, ...]], ours: Sequence[tuple[str, ...]], fields: Sequence[str]) -> None:
+        """Lines in any order; of those that differ, by DBIndex, the fields that do."""
+        left, right = Counter(judged), Counter(ours)
+        key = fields.index("DBIndex")
+        others = {line[key]: line for line in (right - left).elements()}
+        differences = []
+        for line in (left - right).elements():
+            other = others.pop(line[key], None)
+            fields_that_differ = [] if other is None else [f"{f}: sacct {a!r}, report {b!r}" for f, a, b in zip(fields, line, other, strict=True) if a != b]
+            differences.append("; ".join(fields_that_differ) or f"only in sacct: {line}")
+        differences += [f"only in the report: {line}" for line in others.values()]
+        self.add(what, len(judged) * len(fields), differences)
+
+    def table(self) -> str:
+        lines = [f"{'compared with':<58} {'fields':>9} {'differ':>7}", "-" * 76]
+        return "\n".join([*lines, *(f"{what:<58} {row[0]:>9} {row[1]:>7}" for what, row in self.rows.items())])
+
+    def failed(self) -> bool:
+        return any(row[1] or row[0] < 20 for row in self.rows.values())
+
+
+class Reporter:
+    """Runs `slurmdbd_exporter report` on a database."""
+
+    def __init__(self, folder: pathlib.Path, database: PrivateMariaDB, zone: str) -> None:
+        password = folder / "report-password"
+        password.touch(mode=0o600)
+        password.write_text(PASSWORDS["slurmdbd_exporter"])
+        self.flags = [
+            f"--database.socket={database.socket}", f"--database.name={DATABASE}", "--database.user=slurmdbd_exporter",
+            f"--database.password-file={password}", f"--timezone={zone}", "--log.level=warn",
+        ]  # fmt: skip
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [str(servers.exporter_binary()), "report", *arguments, *self.flags], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+        )
+        if done.returncode != code:
+            raise servers.ServerError(f"report {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}")
+        return done.stdout
+
+    def json(self, *arguments: str) -> dict:
+        return json.loads(self.run(*arguments, "--format=json"))
+
+    def figures(self, *arguments: str) -> Figures:
+        """(names…, tres) -> amount."""
+        report = self.json(*arguments)
+        kinds = [(column["name"], column["kind"]) for column in report["columns"]]
+        figures: Figures = {}
+        sums: Counter[str] = Counter()
+        for line in report["lines"]:
+            names = tuple(value for value, (_, kind) in zip(line, kinds, strict=True) if kind == "text")
+            for value, (name, kind) in zip(line, kinds, strict=True):
+                if kind == "integer" and value:
+                    figures[(*names, name)] = value
+                    sums[name] += value
+        if "--tree" not in arguments:  # there a line is part of another
+            totals = {name: value for value, (name, kind) in zip(report["totals"], kinds, strict=True) if kind == "integer"}
+            if totals != {name: sums[name] for name in totals}:
+                raise servers.ServerError(f"totals are not the sums of lines: {totals}, {dict(sums)}")
+        return figures
+
+
+def sreport(site: Site, by: tuple[str, ...], start: int, end: int) -> Figures:
+    report, names = REPORTS[by]
+    columns = (*names, "TresName", "Used") if "Login" in names else (*names, "Login", "TresName", "Used")
+    words = [*report.split(), f"start={site._local(start)}", f"end={site._local(end)}", f"clusters={','.join(CLUSTERS)}"]
+    figures: Figures = defaultdict(int)
+    for row in site.slurm.sreport("-t", "Seconds", "-T", "ALL", *words, f"format={','.join(columns)}"):
+        named = dict(zip(columns, row, strict=True))
+        wanted = bool(named["Login"]) == ("Login" in names)
+        if wanted and (by[1] != "wckey" or named["WCKey"]):
+            figures[(*(named[name] for name in names), named["TresName"])] += int(named["Used"])
+    return {key: value for key, value in figures.items() if value}
+
+
+def sacct(slurm: PrivateSlurm, *arguments: str, fields: Sequence[str] = FIELDS) -> list[tuple[str, ...]]:
+    environment = slurm.environment | {"SLURM_TIME_FORMAT": "standard"}
+    everybody = () if "-u" in arguments else ("-a",)
+    out = slurm._run(environment, ("sacct", *everybody, "-L", "-n", "-P", "-D", "-X", "-o", ",".join(fields), *arguments), True)
+    return [tuple(line.split("|")) for line in out.splitlines()]
+
+
+def jobs(reporter: Reporter, *arguments: str, fields: Sequence[str] = FIELDS) -> list[tuple[str, ...]]:
+    return [tuple(line) for line in reporter.json("jobs", f"--fields={','.join(fields)}", *arguments)["lines"]]
+
+
+def tres_seconds(rows: Sequence[tuple[str, ...]], fields: Sequence[str], by: Sequence[str]) -> Figures:
+    """ElapsedRaw × AllocTRES of sacct's lines."""
+    sums: Figures = defaultdict(int)
+    units = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
+    for row in rows:
+        named = dict(zip(fields, row, strict=True))
+        for part in filter(None, named["AllocTRES"].split(",")):
+            tres, count = part.split("=")
+            number = float(count[:-1]) * units[count[-1]] if count[-1] in units else float(count)
+            if tres != "energy":
+                sums[(*(named[field] for field in by), tres)] += int(number * int(named["ElapsedRaw"]))
+    return {key: value for key, value in sums.items() if value}
+
+
+def windows(site: Site) -> list[tuple[int, int]]:
+    """A month, a quarter, a day, some odd hours over a change of the clocks, and this month so far."""
+    local = datetime.datetime.fromtimestamp(site.now, site.zone)
+
+    def at(year: int, month: int, day: int, hour: int = 0) -> int:
+        return int(datetime.datetime(year, month, day, hour, tzinfo=site.zone).timestamp())
+
+    year = local.year
+    found = [
+        (at(year - 1, 11, 1), at(year - 1, 12, 1)),
+        (at(year - 1, 10, 20), at(year, 2, 14)),
+        (at(year, 1, 1), at(year, 4, 1)),
+        (at(year - 1, 10, 31, 22), at(year - 1, 11, 3, 5)),
+        (at(year, 3, 5), at(year, 3, 12)),
+        (site.now - 60 * HOUR, site.now - 3 * HOUR),
+        (site.now - DAY, site.now),
+    ]
+    return [(start, end) for start, end in found if site.start <= start < end <= site.now]
+
+
+def judge_usage(site: Site, reporter: Reporter, verdicts: Verdicts) -> None:
+    for start, end in windows(site):
+        period = (f"--from={start}", f"--to={end}")
+        for by in REPORTS:
+            tree = ("--tree",) if by == ("cluster", "account") else ()
+            verdicts.figures(f"sreport, by {','.join(by)}", sreport(site, by, start, end), reporter.figures("usage", *period, f"--by={','.join(by)}", *tree))
+        # Parted by day it is the same in all.
+        whole = reporter.figures("usage", *period, "--by=cluster,user")
+        parts: Figures = defaultdict(int)
+        for key, value in reporter.figures("usage", *period, "--by=cluster,user,day").items():
+            parts[(*key[:2], key[3])] += value
+        verdicts.figures("days against the whole, rolled up", whole, parts)
+
+
+def judge_jobs(site: Site, reporter: Reporter, verdicts: Verdicts) -> None:
+    chance = random.Random(11)
+    some = [(start + chance.randrange(-900, 900), end - chance.randrange(900)) for start, end in windows(site)]
+    for start, end in some:
+        period = (f"--from={start}", f"--to={end}")
+        judged_period = ("-S", site._local(start), "-E", site._local(end))
+        for cut, ours in (((), ()), (("--truncate",), ("--truncate",))):
+            what = f"sacct -D -X{' --truncate' if cut else ''}"
+            verdicts.lines(what, sacct(site.slurm, *judged_period, *cut), jobs(reporter, *period, *ours), FIELDS)
+            verdicts.lines(
+                f"{what} -u -A", sacct(site.slurm, *judged_period, *cut, "-u", "games", "-A", "astro"),
+                jobs(reporter, *period, *ours, "-u", "games", "-A", "astro"), FIELDS,
+            )  # fmt: skip
+        fields = ("Cluster", "Partition", "QOS", "ElapsedRaw", "AllocTRES", "Account")
+        judged = sacct(site.slurm, *judged_period, "--truncate", fields=fields)
+        for by in (("cluster", "partition"), ("cluster", "qos"), ("cluster", "account")):
+            names = [{"qos": "QOS"}.get(name, name.capitalize()) for name in by]
+            ours = reporter.figures("usage", *period, f"--by={','.join(by)}", "--source=jobs")
+            verdicts.figures(f"sacct --truncate, usage by {by[1]}", tres_seconds(judged, fields, names), {k: v for k, v in ours.items() if k[-1] != "energy"})
+        whole = reporter.figures("usage", *period, "--by=cluster,partition")
+        parts: Figures = defaultdict(int)
+        for key, value in reporter.figures("usage", *period, "--by=cluster,partition,day").items():
+            parts[(*key[:2], key[3])] += value
+        verdicts.figures("days against the whole, from job rows", whole, parts)
+
+
+def judge_forms(site: Site, reporter: Reporter, folder: pathlib.Path, verdicts: Verdicts) -> None:
+    """The other forms say the same, and what was written down holds until the database changes."""
+    start, end = windows(site)[0]
+    period = (f"--from={start}", f"--to={end}", "--by=cluster,account,user")
+    whole = reporter.json("usage", *period)
+    rows = [line for line in csv.reader(io.StringIO(reporter.run("usage", *period, "--format=csv"))) if not line[0].startswith("#")]
+    verdicts.figures("csv against json", {tuple(map(str, line)): 1 for line in whole["lines"]}, {tuple(line): 1 for line in rows[1:]})
+    for form in ("table", "markdown", "html"):
+        text = reporter.run("usage", *period, f"--format={form}").replace("\u202f", "").replace("\\_", "_")
+        missing = [str(value) for line in whole["lines"] for value in line if str(value) not in text]
+        verdicts.add("other forms against json", len(whole["lines"]), [f"{form}: no {value}" for value in missing])
+    problems = []
+    writer = site.writers["alpha"]
+    usage = writer.select("select * from alpha_assoc_usage_day_table where id_tres = 1 and alloc_secs > 0 and time_start >= %s limit 1", (start,))[0]
+    for form in ("json", "csv"):
+        path = folder / f"usage.{form}"
+        reporter.run("usage", "--from", str(usage["time_start"]), "--to", str(usage["time_start"] + 20 * HOUR + 5 * DAY), f"--format={form}", f"--output={path}")
+        said = reporter.run("verify", str(path))
+        if not said.startswith("holds"):
+            problems.append(f"{form}: {said}")
+        add = "update alpha_assoc_usage_day_table set alloc_secs = alloc_secs + %s where id = %s and id_tres = 1 and time_start = %s"
+        writer.execute(add, (1, usage["id"], usage["time_start"]))
+        said = reporter.run("verify", str(path), code=1)
+        writer.execute(add, (-1, usage["id"], usage["time_start"]))
+        if len([line for line in said.splitlines() if line[:2] in ("- ", "+ ")]) != 2:
+            problems.append(f"{form}, one second more: {said}")
+    path = folder / "usage.json"
+    text = path.read_text()
+    path.write_text(text.replace('"alpha"', '"aleph"', 1))
+    if "altered" not in reporter.run("verify", str(path), code=1):
+        problems.append("a changed file was not noticed")
+    verdicts.add("report verify", 40, problems)
+
+
+def history(verdicts: Verdicts) -> None:
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-report-")))
+        database = stack.enter_context(PrivateMariaDB())
+        slurm = stack.enter_context(
+            PrivateSlurm(database.port, password=database.passwords["slurm"], clusters=CLUSTERS, tz=ZONE, accounts=(), qos={}, controllers=False)
+        )
+        site = Site(slurm, database, ZONE, folder)
+        site.add_associations()
+        site.write()
+        slurm.restart_slurmdbd()  # it keeps TRES in memory
+        site.change_tree()
+        site.roll_up()
+        reporter = Reporter(folder, database, ZONE)
+        judge_usage(site, reporter, verdicts)
+        judge_jobs(site, reporter, verdicts)
+        judge_forms(site, reporter, folder, verdicts)
+
+
+def real(verdicts: Verdicts) -> None:
+    """Jobs of every fate. What is open has a moving end: it is compared where nothing moves."""
+    still = [field for field in FIELDS if field not in ("CPUTime", "CPUTimeRAW", "Elapsed", "ElapsedRaw", "Planned", "Suspended")]
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-report-")))
+        database = stack.enter_context(PrivateMariaDB())
+        slurm = stack.enter_context(PrivateSlurm(database.port, password=database.passwords["slurm"], clusters=("alpha", "beta"), tz=ZONE))
+        reporter = Reporter(folder, database, ZONE)
+        began = int(time.time())
+        middle = scenario.play(slurm)
+        zone = ZoneInfo(ZONE)
+
+        def local(instant: int) -> str:
+            return datetime.datetime.fromtimestamp(instant, zone).strftime("%Y-%m-%dT%H:%M:%S")
+
+        def compare(what: str, start: int, end: int, fields: Sequence[str], *cut: str) -> None:
+            judged = sacct(slurm, "-S", local(start), "-E", local(end), *cut, fields=fields)
+            ours = jobs(reporter, f"--from={start}", f"--to={end}", *cut, fields=fields)
+            verdicts.lines(what, judged, ours, fields)
+
+        now = int(time.time())
+        compare("sacct, real jobs, some still running", began - 60, now, still)
+        compare("sacct, real jobs, some still running, cut", began + 5, middle, FIELDS, "--truncate")
+        scenario.finish(slurm)
+        now = int(time.time()) + 1
+        compare("sacct, real jobs that are over", began - 60, now, FIELDS)
+        compare("sacct, real jobs that are over, cut", began + 5, middle, FIELDS, "--truncate")
+
+
+def main() -> int:
+    reason = slurm_support.unavailable() or servers.unavailable()
+    if reason:
+        print(f"skipped: {reason}")
+        return 77
+    verdicts = Verdicts()
+    for part in (history, real):
+        if sys.argv[1:] and part.__name__ not in sys.argv[1:]:
+            continue
+        began = time.monotonic()
+        part(verdicts)
+        print(f"{time.monotonic() - began:6.1f} s  {part.__name__}", file=sys.stderr, flush=True)
+    for line in [*verdicts.details, verdicts.table()]:
+        print(line)
+    return 1 if verdicts.failed() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
