@@ -66,7 +66,7 @@ std::vector<UsageSpan> UsageSpansOf(const Calendar& calendar, const ByLevel<std:
   if (coarsest != UsageLevel::kHour) {
     take(UsageLevel::kHour, next(Period::kDay));
     if (coarsest == UsageLevel::kMonth && next(Period::kDay) == at) {
-      take(UsageLevel::kDay, next(Period::kMonth));
+      take(UsageLevel::kDay, std::min(next(Period::kMonth), calendar.PeriodStart(Period::kDay, to)));
       if (next(Period::kMonth) == at) take(UsageLevel::kMonth, calendar.PeriodStart(Period::kMonth, to));
     }
     if (next(Period::kDay) == at) take(UsageLevel::kDay, calendar.PeriodStart(Period::kDay, to));

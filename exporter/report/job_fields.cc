@@ -67,7 +67,11 @@ std::uint64_t CountOf(std::string_view tres, std::uint32_t id) {
   return 0;
 }
 
-std::uint64_t AllocatedCpus(const JobView& view) { return CountOf(view.job->tres_alloc, slurmdb::kTresCpu); }
+// What it asked for where it got nothing, as sacct has it.
+std::uint64_t Cpus(const JobView& view) {
+  const std::uint64_t allocated = CountOf(view.job->tres_alloc, slurmdb::kTresCpu);
+  return allocated != 0 ? allocated : view.job->about.cpus_req;
+}
 
 std::string ExitText(std::uint64_t status) {
   const std::uint64_t signal = status & 0x7F;
@@ -226,19 +230,17 @@ std::string TresText(std::string_view tres, const slurmdb::TresCatalog& catalog)
 const std::vector<JobField>& JobFields() {
   static const std::vector<JobField> kFields = {
       {"Account", JobAccount},
-      {"AllocCPUS", [](const JobView& v) { return std::to_string(AllocatedCpus(v)); }},
+      {"AllocCPUS", [](const JobView& v) { return std::to_string(Cpus(v)); }},
       {"AllocNodes",
        [](const JobView& v) { return std::to_string(CountOf(v.job->tres_alloc, slurmdb::kTresNode)); }},
       {"AllocTRES", [](const JobView& v) { return TresText(v.job->tres_alloc, v.history->tres()); }},
       {"AssocID", [](const JobView& v) { return std::to_string(v.job->id_assoc); }},
       {"Cluster", [](const JobView& v) { return v.cluster->name(); }},
       {"CPUTime",
-       [](const JobView& v) {
-         return Duration(RunOf(v).elapsed * static_cast<std::int64_t>(AllocatedCpus(v)));
-       }},
+       [](const JobView& v) { return Duration(RunOf(v).elapsed * static_cast<std::int64_t>(Cpus(v))); }},
       {"CPUTimeRAW",
        [](const JobView& v) {
-         return std::to_string(RunOf(v).elapsed * static_cast<std::int64_t>(AllocatedCpus(v)));
+         return std::to_string(RunOf(v).elapsed * static_cast<std::int64_t>(Cpus(v)));
        }},
       {"DBIndex", [](const JobView& v) { return std::to_string(v.job->db_inx); }},
       {"DerivedExitCode", [](const JobView& v) { return ExitText(v.job->about.derived_exit_code); }},
@@ -251,11 +253,7 @@ const std::vector<JobField>& JobFields() {
       {"JobID", JobIdText},
       {"JobIDRaw", [](const JobView& v) { return std::to_string(v.job->key.id_job); }},
       {"JobName", [](const JobView& v) { return v.job->about.name; }},
-      {"NCPUS",
-       [](const JobView& v) {
-         const std::uint64_t cpus = AllocatedCpus(v);
-         return std::to_string(cpus != 0 ? cpus : v.job->about.cpus_req);
-       }},
+      {"NCPUS", [](const JobView& v) { return std::to_string(Cpus(v)); }},
       {"NNodes", [](const JobView& v) { return std::to_string(Nodes(v)); }},
       {"NodeList", [](const JobView& v) { return v.job->about.nodelist; }},
       {"Partition", [](const JobView& v) { return v.job->partition; }},

@@ -63,14 +63,15 @@ REPORTS = {
 class Site:
     """A slurmdbd in a zone, with a history of its own."""
 
-    def __init__(self, slurm: PrivateSlurm, database: PrivateMariaDB, zone: str, folder: pathlib.Path) -> None:
+    def __init__(self, slurm: PrivateSlurm, database: PrivateMariaDB, zone: str, folder: pathlib.Path, days: int = 0) -> None:
+        """Of so many days, or enough for a last year, both clock changes of this one included."""
         self.slurm, self.database, self.zone = slurm, database, ZoneInfo(zone)
         self.now = int(time.time()) // HOUR * HOUR
         if self.zone.utcoffset(datetime.now()).seconds % HOUR:  # type: ignore[union-attr]
             self.now -= HOUR // 2
-        # Enough for a last year, both clock changes of this one included.
-        today = datetime.fromtimestamp(self.now, self.zone)
-        self.start = int(today.replace(year=today.year - 1, month=10, day=10, hour=0, minute=0, second=0).timestamp())
+        today = datetime.fromtimestamp(self.now, self.zone).replace(hour=0, minute=0, second=0)
+        first = today - timedelta(days=days) if days else today.replace(year=today.year - 1, month=10, day=10)
+        self.start = int(first.timestamp())
         self.exporter = servers.Exporter(
             folder, 0,
             servers.database_flags(database, folder) | {"timezone": zone, "counter.epoch": servers.rfc3339(self.now), "log.level": "warn"},
@@ -113,6 +114,8 @@ class Site:
             owners = [association for association, _ in charged[:6]]
             for number in range(8):
                 begin = self.start + 30 * DAY + number * 35 * DAY + 1234
+                if begin + 6 * DAY > self.now:
+                    break
                 flags = int(ReservationFlag.MAINT) if number == 3 else 0
                 writer.add_reservation(f"resv{number}", begin, begin + 26 * HOUR, {"cpu": 16, "mem": 1000, "node": 1}, owners[: number % 3 + 1], flags=flags)
                 writer.node_down(f"n{number}", {"cpu": 64, "mem": 256_000, "node": 1, "billing": 64}, at=begin + 5 * DAY)

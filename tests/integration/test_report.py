@@ -1,0 +1,211 @@
+"""slurmdbd_exporter report: on every release, by index, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.servers import exporter_binary
+from tests.integration import history
+from tests.integration.conftest import SECRETS
+from tests.integration.database import Accounting, GeneralLog, database_user, execute, run_jobs
+from tests.integration.exporter import Flags, flags_for
+from tests.integration.releases import Released
+from tests.integration.test_explain import LARGE, OPTIMISED_AWAY, explain, purpose_of, sample
+from tests.support.releases import RELEASES, at_least
+
+Done = subprocess.CompletedProcess[str]
+LONG_AGO = "--from=2000-01-01"
+# Purpose -> the index.
+INDEXES = {
+    "report-open": "rollup2|sacct_def2",
+    "report-ended": "rollup2|sacct_def2",
+    "report-later": "rollup2|sacct_def2",
+    "report-ends": "rollup2|sacct_def2",
+    "report-user": "association",
+    "report-transactions": "PRIMARY",
+    "suspensions": "PRIMARY",
+    "hours": "PRIMARY",
+    "jobs-oldest": "rollup2",
+    "usage-by-id": "PRIMARY",
+}
+
+
+def report(flags: Flags, *arguments: str) -> Done:
+    database = [f"--{key}={value}" for key, value in flags.items() if key.startswith("database.")]
+    command = [str(exporter_binary()), "report", *arguments, *database, "--timezone=UTC", "--log.level=warn"]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | SECRETS, timeout=60)
+
+
+def made(flags: Flags, *arguments: str) -> dict:
+    done = report(flags, *arguments, "--format=json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_release_is_read_by_index(released: dict[str, Released], release: str) -> None:
+    one = released[release]
+    with GeneralLog(one.server) as log:
+        by_qos = made(one.flags, "usage", LONG_AGO, "--by=account,qos")
+        made(one.flags, "usage", LONG_AGO, f"--to={history.MIDNIGHT}", "--by=partition,month")
+        jobs = made(one.flags, "jobs", LONG_AGO, "-u", "ada", "--truncate", f"--fields={','.join(FIELDS)}")
+        made(one.flags, "transactions", LONG_AGO)
+        statements = [text for text in log.of_kind("Query") if "SELECT" in text]
+    assert jobs["lines"] and by_qos["lines"]
+    assert {line[FIELDS.index("User")] for line in jobs["lines"]} == {"ada"}
+    # Usage by QOS is rolled up from 24.11 on.
+    assert by_qos["provenance"]["request"]["source"] == ("rollups" if at_least(release, "24.11") else "jobs")
+    seen = set()
+    for statement in sample(statements):
+        purpose = purpose_of(statement)
+        if purpose not in INDEXES:
+            continue  # of other readers, which have their own tests
+        for step in explain(one, statement):
+            if step.extra in OPTIMISED_AWAY:
+                seen.add(purpose)
+            elif LARGE.search(step.table):
+                seen.add(purpose)
+                assert step.access in ("range", "ref", "eq_ref", "const"), f"{step}: {statement}"
+                assert re.fullmatch(INDEXES[purpose], step.index), f"{step}: {statement}"
+                assert "filesort" not in step.extra, f"{step}: {statement}"
+    assert seen == INDEXES.keys() - ({"usage-by-id"} if not at_least(release, "24.11") else set()), "some statements were not seen"
+
+
+FIELDS = [
+    "Account", "AllocTRES", "ArrayJob", "CPUTimeRAW", "DBIndex", "ElapsedRaw", "End", "ExitCode", "JobID", "JobName", "NodeList",
+    "Planned", "QOS", "ReqTRES", "Start", "State", "Submit", "Suspended", "Timelimit", "UID", "User", "WCKey",
+]  # fmt: skip
+FIELDS.remove("ArrayJob")
+
+
+def test_totals_of_job_rows_are_those_of_their_parts(released: dict[str, Released]) -> None:
+    one = released[RELEASES[-1]]
+    totals, now = [], int(time.time())
+    for by in ("cluster", "account,user", "partition", "qos,wckey", "day", "month,account"):
+        told = made(one.flags, "usage", LONG_AGO, f"--to={now}", "--source=jobs", f"--by={by}")
+        integers = [i for i, column in enumerate(told["columns"]) if column["kind"] == "integer"]
+        assert [sum(line[i] for line in told["lines"]) for i in integers] == [told["totals"][i] for i in integers]
+        totals.append({told["columns"][i]["name"]: told["totals"][i] for i in integers})
+    assert totals[0]["cpu"] > 0
+    assert [one_of_them for one_of_them in totals if one_of_them != totals[0]] == []
+
+
+def test_an_account_with_what_is_below_it(accounting: Accounting) -> None:
+    writer = accounting.writers["alpha"]
+    writer.add_account("optics", "physics")
+    bob = writer.add_user("bob", "optics")
+    run_jobs(writer, 2, 100, cpus=3)
+    now = int(writer.clock())
+    job = writer.submit(bob, at=now - 300, cpus=5)
+    writer.start(job, at=now - 250)
+    writer.end(job, at=now - 200)
+    flags = flags_for(accounting.server)
+    window = ("usage", f"--from={now - 1000}", f"--to={now - 45}", "--by=account", "--tres=cpu", "--source=jobs")
+    flat = {line[0]: line[1] for line in made(flags, *window)["lines"]}
+    told = made(flags, *window, "--tree")
+    tree = {line[0]: line[1] for line in told["lines"]}
+    assert flat["optics"] == 250
+    assert tree["physics"] == flat["physics"] + 250 and tree["root"] == told["totals"][1] == sum(flat.values())
+    of_physics = made(flags, *window, "--tree", "-A", "physics")
+    assert {line[0] for line in of_physics["lines"]} == {"physics", "optics"}, "what is above is not part of it"
+    assert made(flags, *window, "-A", "physics")["totals"][1] == flat["physics"]
+
+
+def test_a_job_report_streams_and_has_odd_text(accounting: Accounting) -> None:
+    writer = accounting.writers["alpha"]
+    run_jobs(writer, 3)
+    writer.execute("update alpha_job_table set job_name = %s where time_end > 0", ('=cmd|"x",\n<b>é',))
+    flags = flags_for(accounting.server)
+    since = f"--from={int(time.time()) - 3600}"
+    csv = report(flags, "jobs", since, "--fields=JobName,State", "--format=csv").stdout
+    assert csv.count('"\'=cmd|""x"",\n<b>é",COMPLETED') == 3, csv
+    html = report(flags, "jobs", since, "--fields=JobName", "--format=html").stdout
+    assert "&lt;b&gt;é" in html and "<b>" not in html
+    assert [line[0] for line in made(flags, "jobs", since, "--fields=JobName")["lines"]].count('=cmd|"x",\n<b>é') == 3
+
+
+def test_what_was_kept_is_verified(accounting: Accounting, tmp_path: Path) -> None:
+    writer = accounting.writers["alpha"]
+    run_jobs(writer, 3)
+    flags = flags_for(accounting.server)
+    now = int(time.time())
+    for form in ("json", "csv"):
+        file = tmp_path / f"report.{form}"
+        assert report(flags, "usage", f"--from={now - 3600}", "--by=account,user", "--source=jobs", f"--format={form}", f"--output={file}").returncode == 0
+        assert not file.with_name(file.name + ".part").exists()
+        done = report(flags, "verify", str(file))
+        assert (done.returncode, done.stdout.split(":")[0]) == (0, "holds"), done.stdout + done.stderr
+    writer.execute("update alpha_job_table set time_end = time_end - 1 where time_end > 0 limit 1")
+    done = report(flags, "verify", str(tmp_path / "report.json"))
+    assert done.returncode == 1
+    assert re.search(r'^- \["physics","ada",\d+', done.stdout, re.MULTILINE) and re.search(r'^\+ \["physics","ada",\d+', done.stdout, re.MULTILINE), done.stdout
+
+
+def test_an_incomplete_period_says_so(accounting: Accounting) -> None:
+    run_jobs(accounting.writers["alpha"])
+    provenance = made(flags_for(accounting.server), "usage", "--period=month", "--source=jobs")["provenance"]
+    assert provenance["verdict"] == "incomplete"
+    assert any("goes on" in check["text"] for check in provenance["checks"])
+    assert any(check["check"] == "runaways" for check in provenance["checks"])
+    assert provenance["database"] == "slurm_acct_db" and provenance["request"]["report"] == "usage"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("usage", "--period=2025-13"), "--period:"),
+        (("usage", "--from=yesterday"), "--from:"),
+        (("usage", "--to=2025-01-01"), "--to needs --from"),
+        (("usage", "--from=2025-02-01", "--to=2025-01-01"), "--to:"),
+        (("usage", "--from=2125-02-01", "--to=2125-03-01"), "--from:"),
+        (("usage", "--period=2025", "--from=2025-01-01"), "--period and --from"),
+        (("usage", "--by=colour"), "--by:"),
+        (("usage", "--by=user,user"), "--by:"),
+        (("usage", "--by="), "--by needs a value"),
+        (("usage", "--by=user,"), "--by:"),
+        (("usage", "--tres=unobtainium"), "--tres:"),
+        (("usage", "--source=rollups", "--by=partition"), "--source=rollups: usage is not rolled up by partition"),
+        (("usage", "--source=magic"), "--source:"),
+        (("usage", "--cluster=nowhere"), "--cluster:"),
+        (("usage", "--fields=User"), "--fields"),
+        (("jobs", "--by=user"), "--by"),
+        (("jobs", "--fields=Colour"), "--fields:"),
+        (("jobs", "--format=xml"), "--format:"),
+        (("jobs", "--output=/nowhere/at/all"), "--output:"),
+        (("transactions", "--tree"), "--tree"),
+        (("verify",), "needs a file"),
+        (("verify", "/nowhere"), "/nowhere"),
+        (("nonsense",), "report needs one of"),
+        ((), "report needs one of"),
+    ],
+)
+def test_what_is_wrong_is_named(steady: Accounting, arguments: tuple[str, ...], said: str) -> None:
+    done = report(flags_for(steady.server), *arguments) if arguments else subprocess.run([str(exporter_binary()), "report"], capture_output=True, text=True)
+    assert done.returncode == 1 and said in done.stderr, done.stderr
+    assert done.stdout == ""
+
+
+def test_columns_that_are_not_granted_are_done_without(steady: Accounting) -> None:
+    """job_name and the like are nobody's business at some sites."""
+    columns = "job_db_inx, id_job, time_submit, id_assoc, id_qos, id_wckey, id_user, state, time_eligible, time_start, time_end, time_suspended, account, `partition`, tres_alloc, id_resv"
+    others = ("cluster_table", "tres_table", "qos_table", "acct_table", "txn_table", "alpha_assoc_table", "alpha_suspend_table", "alpha_last_ran_table", "alpha_usage_hour_table",
+              "alpha_usage_day_table", "alpha_usage_month_table", "alpha_assoc_usage_hour_table", "alpha_assoc_usage_day_table", "alpha_assoc_usage_month_table")  # fmt: skip
+    with database_user(steady.server, "narrow", SECRETS["SLURMDBD_EXPORTER_DATABASE_PASSWORD"], rights="select on slurm_acct_db.cluster_table"):
+        for host in ("127.0.0.1", "localhost"):
+            execute(steady.server, f"grant select ({columns}) on slurm_acct_db.alpha_job_table to narrow@'{host}'", *(f"grant select on slurm_acct_db.{table} to narrow@'{host}'" for table in others))
+        flags = flags_for(steady.server) | {"database.user": "narrow"}
+        told = made(flags, "jobs", f"--from={int(time.time()) - 3600}", "--fields=User,JobName,State")
+    assert told["lines"] and all(line[:2] == ["ada", ""] for line in told["lines"])
+
+
+def test_help_tells_the_flags() -> None:
+    for arguments in (("--help",), ("usage", "--help"), ("verify", "-h")):
+        done = subprocess.run([str(exporter_binary()), "report", *arguments], capture_output=True, text=True)
+        assert done.returncode == 0 and "--period" in done.stdout

@@ -1,0 +1,133 @@
+#include "exporter/report/writers.h"
+
+#include <gtest/gtest.h>
+
+#include "exporter/report/sheet.h"
+
+namespace exporter::report {
+namespace {
+
+Head SomeHead() {
+  Head head;
+  head.report = "usage";
+  head.title = "Usage 2025-03";
+  head.facts = {{"Period", "a|b"}};
+  head.columns = {{"department", ColumnKind::kText, ""},
+                  {"user", ColumnKind::kText, ""},
+                  {"cpu", ColumnKind::kInteger, "s"}};
+  head.paged = true;
+  return head;
+}
+
+std::string Written(std::string_view format) {
+  std::string text;
+  const auto writer = MakeWriter(format, [&](std::string_view bytes) { text += bytes; });
+  Sheet sheet(*writer);
+  sheet.Begin(SomeHead());
+  sheet.Add({"arts", "=a,\"b\"", std::uint64_t{5}});
+  sheet.Add({"arts", "日本", std::uint64_t{1'234'567}});
+  sheet.Add({"<b>|", "z", std::uint64_t{18'446'744'073'709'000'000U}});
+  sheet.End({{"verdict", "complete"}});
+  return text;
+}
+
+TEST(WritersTest, CsvQuotesAndDefusesFormulas) {
+  EXPECT_EQ(CsvField("plain"), "plain");
+  EXPECT_EQ(CsvField("a,b"), "\"a,b\"");
+  EXPECT_EQ(CsvField("say \"hi\""), "\"say \"\"hi\"\"\"");
+  EXPECT_EQ(CsvField("two\nlines"), "\"two\nlines\"");
+  EXPECT_EQ(CsvField("#no comment"), "\"#no comment\"");
+  for (const char* formula : {"=1+1", "+1", "-1", "@SUM(A1)", "\tx"})
+    EXPECT_EQ(CsvField(formula), std::string("'") + formula) << formula;
+  EXPECT_EQ(CsvField(std::uint64_t{7}), "7");
+  EXPECT_EQ(CsvField(Decimal{"-1.50"}), "-1.50");
+  EXPECT_EQ(CsvField(Value()), "");
+}
+
+TEST(WritersTest, CsvHasTotalsBesidesItsLines) {
+  const std::string text = Written("csv");
+  EXPECT_TRUE(
+      text.starts_with("department,user,cpu\r\n"
+                       "arts,\"'=a,\"\"b\"\"\",5\r\n"
+                       "arts,日本,1234567\r\n"
+                       "<b>|,z,18446744073709000000\r\n"
+                       "# totals [\"Total\",null,"))
+      << text;
+}
+
+TEST(WritersTest, JsonIsWhatTheHashIsMadeOf) {
+  const nlohmann::json json = nlohmann::json::parse(Written("json"));
+  EXPECT_EQ(json["lines"].size(), 3U);
+  EXPECT_EQ(json["lines"][2][2], 18'446'744'073'709'000'000U);
+  EXPECT_EQ(json["columns"][2]["unit"], "s");
+  EXPECT_EQ(json["provenance"]["lines"], 3);
+  // printf '%s\n' '["arts","=a,\"b\"",5]' '["arts","日本",1234567]' '["<b>|","z",18446744073709000000]' |
+  // sha256sum
+  EXPECT_EQ(json["provenance"]["lines_sha256"],
+            "8e00976d87ba9874878cf5bfeb4586df6aff7d9c27f9b2c6e33a771fb30a6ac0");
+}
+
+TEST(WritersTest, TotalsAreTheSumsOfLinesModulo2To64) {
+  const nlohmann::json json = nlohmann::json::parse(Written("json"));
+  EXPECT_EQ(json["totals"][0], "Total");
+  EXPECT_EQ(json["totals"][2], std::uint64_t{5} + 1'234'567 + 18'446'744'073'709'000'000U);
+}
+
+TEST(WritersTest, TextLinesUpWideCharacters) {
+  const std::string text = Written("table");
+  EXPECT_NE(text.find("arts        日本                 1234567\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("verdict: complete\n"), std::string::npos) << text;
+  EXPECT_EQ(DisplayWidth("abc"), 3U);
+  EXPECT_EQ(DisplayWidth("日本"), 4U);
+  EXPECT_EQ(DisplayWidth("é"), 1U);
+  EXPECT_EQ(DisplayWidth("e\u0301"), 1U);
+  EXPECT_EQ(DisplayWidth("\xff"), 1U);
+}
+
+TEST(WritersTest, TextStreamsBeyondTheFirstLines) {
+  std::string text;
+  const auto writer = MakeTextWriter([&](std::string_view bytes) { text += bytes; });
+  writer->Begin(SomeHead());
+  for (int i = 0; i < 5000; ++i) writer->Add({"d", "u", static_cast<std::uint64_t>(i)});
+  EXPECT_NE(text.find(" 4999\n"), std::string::npos) << "the last line is not out before the end";
+}
+
+TEST(WritersTest, MarkdownEscapesWhatItWouldRead) {
+  EXPECT_EQ(MarkdownCell("a|b"), "a\\|b");
+  EXPECT_EQ(MarkdownCell("line\nbreak"), "line break");
+  EXPECT_EQ(MarkdownCell("<script>"), "\\<script\\>");
+  const std::string text = Written("markdown");
+  EXPECT_NE(text.find("| --- | --- | ---: |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| \\<b\\>\\| | z | 18446744073709000000 |"), std::string::npos) << text;
+}
+
+TEST(WritersTest, HtmlEscapes) {
+  EXPECT_EQ(HtmlText("<a href='x'>&\""), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;");
+}
+
+TEST(WritersTest, HtmlHasAPageForEachDepartmentWithItsTotal) {
+  const std::string text = Written("html");
+  std::size_t pages = 0;
+  for (std::size_t at = text.find("<section>"); at != std::string::npos; at = text.find("<section>", at + 1))
+    ++pages;
+  EXPECT_EQ(pages, 3U) << "two departments and all";
+  EXPECT_NE(text.find("<h2>arts</h2>"), std::string::npos);
+  EXPECT_NE(text.find("<h2>&lt;b&gt;|</h2>"), std::string::npos);
+  EXPECT_NE(text.find("<tfoot><tr><td>Total</td><td class=\"n\">" + Grouped("1234572") + "</td></tr>"),
+            std::string::npos)
+      << text;
+}
+
+TEST(WritersTest, GroupsDigits) {
+  EXPECT_EQ(Grouped("123"), "123");
+  EXPECT_EQ(Grouped("1234"), "1\u202f234");
+  EXPECT_EQ(Grouped("-1234567.25"), "-1\u202f234\u202f567.25");
+  EXPECT_EQ(Grouped(""), "");
+}
+
+TEST(WritersTest, UnknownFormsAreNone) {
+  EXPECT_EQ(MakeWriter("xml", [](std::string_view) {}), nullptr);
+}
+
+}  // namespace
+}  // namespace exporter::report
