@@ -154,6 +154,7 @@ waiting_steps() {
   step reset "quotas when a month ends for a real slurmctld, judged by it" judged tests.e2e.test_quota_reset
   step capacity "clusters, nodes and reservations of a real Slurm, judged by sreport and sacctmgr" judged tests.e2e.test_capacity
   step audit "changes, runaway jobs and usage against jobs, judged by sacctmgr, sreport and sacct" judged tests.e2e.test_audit
+  step report "reports of made-up and real jobs on a real slurmdbd, judged by sreport and sacct" judged tests.e2e.test_report
   step faults "killed, frozen and altered databases" "$python" -m tests.storm.faults
   step backfill "two years filled into a real Prometheus and VictoriaMetrics, judged by SQL" judged tests.e2e.test_backfill
   step rules "alert rules, runbooks and routes, judged by promtool and amtool" rules

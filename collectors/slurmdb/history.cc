@@ -50,6 +50,21 @@ JobRow JobRecord::AsRow() const {
   return row;
 }
 
+LiveJob JobRecord::AsLive() const {
+  LiveJob job;
+  job.key = key;
+  job.db_inx = db_inx;
+  job.state = JobStateOf(state);
+  job.time_eligible = time_eligible;
+  job.time_start = time_start;
+  job.time_end = time_end;
+  job.time_suspended = time_suspended;
+  job.ran = HasRun(AsRow());
+  ParseTres(tres_alloc, job.tres_alloc);
+  job.suspensions = suspensions;
+  return job;
+}
+
 std::vector<UsageSpan> UsageSpansOf(const Calendar& calendar, const ByLevel<std::int64_t>& until,
                                     UsageLevel coarsest, std::int64_t from, std::int64_t to) {
   std::vector<UsageSpan> spans;
@@ -96,7 +111,9 @@ class ClusterHistory::JobScan {
       index_ = "rollup2";  // (time_end, time_eligible)
     }
     eligible_ = fmt::format("time_eligible < {}", query.to);
-    if (query.never_eligible)
+    if (!query.never_eligible)
+      eligible_ = "time_eligible > 0 AND " + eligible_;
+    else
       eligible_ = fmt::format("({} OR time_eligible = {})", eligible_, std::uint64_t{kInfinite});
   }
 

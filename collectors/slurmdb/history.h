@@ -78,6 +78,7 @@ struct JobRecord {
 
   // The part of it that the books know; views into this record.
   JobRow AsRow() const;
+  LiveJob AsLive() const;
 };
 
 // Which rows: those that had not ended before `from` and were eligible before `to`, as sacct selects.

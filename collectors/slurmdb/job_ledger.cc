@@ -394,15 +394,14 @@ void JobLedger::CountEnforced(JobTotals& totals, const JobGroup& group, const Tr
   add_own(weights.PartitionQos(group.partition, group.id_qos), kOfPartitionQos);
 }
 
-template <typename Add>
-void JobLedger::CountCharged(const LiveJob& job, std::int64_t as_of, Add add) {
+std::optional<ChargedJob> ChargedUntil(const LiveJob& job, std::int64_t as_of) {
   ChargedJob charged;
   charged.state = job.state;
   charged.over = job.time_end != 0 && Signed(job.time_end) <= as_of;
   charged.start = HeldSince(job.time_start, job.time_eligible);
   charged.end = charged.over ? Signed(job.time_end) : as_of;
   charged.tres_alloc = &job.tres_alloc;
-  if (charged.start > charged.end) return;
+  if (charged.start > charged.end) return std::nullopt;
   for (const Suspension& suspension : job.suspensions) {
     const std::int64_t from = std::max(charged.start, Signed(suspension.time_start));
     const std::int64_t to =
@@ -416,8 +415,15 @@ void JobLedger::CountCharged(const LiveJob& job, std::int64_t as_of, Add add) {
     const std::int64_t from = goes_on ? Signed(job.time_suspended) : charged.end - Signed(job.time_suspended);
     if (from < charged.end) charged.pauses.emplace_back(std::max(charged.start, from), charged.end);
   }
+  return charged;
+}
+
+template <typename Add>
+void JobLedger::CountCharged(const LiveJob& job, std::int64_t as_of, Add add) {
+  const std::optional<ChargedJob> charged = ChargedUntil(job, as_of);
+  if (!charged) return;
   const JobGroup whole = groups_[job.group];
-  options_.charges->Charge(whole, charged, [&](std::int64_t slot, std::uint32_t id, Uint128 amount) {
+  options_.charges->Charge(whole, *charged, [&](std::int64_t slot, std::uint32_t id, Uint128 amount) {
     add(HourOf(job.group, slot), id, amount);
   });
 }

@@ -250,6 +250,9 @@ struct LiveJob {
   std::int64_t RunSeconds(std::int64_t from, std::int64_t to) const;
 };
 
+// What is charged of a row that ran, as of then; it refers to the job. None: it held nothing yet.
+std::optional<ChargedJob> ChargedUntil(const LiveJob& job, std::int64_t as_of);
+
 class JobLedger {
  public:
   explicit JobLedger(LedgerOptions options);

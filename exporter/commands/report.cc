@@ -13,12 +13,14 @@
 #include <stdexcept>
 #include <utility>
 
+#include "collectors/pricing/price_book.h"
 #include "collectors/slurmdb/history.h"
 #include "collectors/slurmdb/lower_case.h"
 #include "exporter/commands/own_flags.h"
 #include "exporter/files.h"
 #include "exporter/log.h"
 #include "exporter/report/checks.h"
+#include "exporter/report/cost_report.h"
 #include "exporter/report/job_fields.h"
 #include "exporter/report/jobs_report.h"
 #include "exporter/report/recorded.h"
@@ -34,11 +36,11 @@ namespace {
 using namespace report;
 
 constexpr const char* kHelp =
-    "usage: slurmdbd_exporter report usage|jobs|transactions [<flags>]\n"
+    "usage: slurmdbd_exporter report usage|cost|jobs|transactions [<flags>]\n"
     "       slurmdbd_exporter report verify FILE [<flags>]\n\n"
-    "Usage as sreport, job rows as sacct and changes as sacctmgr have them, of any period, with what is "
-    "needed to\n"
-    "trust them; and whether a report that was kept, as JSON or CSV, still holds.\n\n"
+    "Usage as sreport, job rows as sacct and changes as sacctmgr have them, and what jobs cost, of any "
+    "period, "
+    "with\nwhat is needed to trust it; and whether a report that was kept, as JSON or CSV, still holds.\n\n"
     "Flags, besides those of slurmdbd_exporter for the database, clusters, the time zone and --config.file:\n"
     "  --period=PERIOD      2025, 2025-Q1, 2025-03, 2025-03-14; year, quarter, month, day, or last-month and "
     "so on.\n"
@@ -55,7 +57,7 @@ constexpr const char* kHelp =
     "  --source=SOURCE      rollups (sreport's) or jobs (sacct's); without it roll-ups where they can tell.\n"
     "  -o, --fields=NAME    Of jobs: sacct's fields, with commas.\n"
     "  -T, --truncate       Of jobs: cut times at the period, as sacct does.\n"
-    "  --format=FORM        table, csv, json, markdown or html.\n"
+    "  --format=FORM        table, csv, json, markdown or html; of cost also focus.\n"
     "  --output=FILE        Where it goes; without it, standard output.\n";
 
 std::vector<std::string> Split(const std::string& flag, const std::string& text) {
@@ -160,18 +162,18 @@ void Refuse(const Flags& flags, const std::string& report) {
     if (given && std::find(reports.begin(), reports.end(), report) == reports.end())
       throw std::runtime_error(fmt::format("--{} does not go together with report {}", flag, report));
   };
-  only_of(!flags.by.empty(), "by", {"usage"});
+  only_of(!flags.by.empty(), "by", {"usage", "cost"});
   only_of(!flags.tres.empty(), "tres", {"usage"});
   only_of(!flags.source.empty(), "source", {"usage"});
   only_of(!flags.fields.empty(), "fields", {"jobs"});
   only_of(flags.truncate, "truncate", {"jobs"});
-  only_of(flags.tree, "tree", {"usage", "jobs"});
+  only_of(flags.tree, "tree", {"usage", "jobs", "cost"});
   for (const auto& [dimension, names] : flags.only) {
     const std::string name(DimensionName(dimension));
     if (dimension == Dimension::kDepartment) {
-      only_of(true, name.c_str(), {"usage"});
+      only_of(true, name.c_str(), {"usage", "cost"});
     } else if (dimension != Dimension::kCluster && dimension != Dimension::kUser) {
-      only_of(true, name.c_str(), {"usage", "jobs"});
+      only_of(true, name.c_str(), {"usage", "jobs", "cost"});
     }
   }
 }
@@ -184,13 +186,15 @@ Request RequestOf(const Flags& flags, const std::string& report, slurmdb::Histor
   request.only = flags.only;
   request.tree = flags.tree;
   request.truncate = flags.truncate;
-  if (report == "usage") {
-    for (const std::string& name : Split("by", flags.by.empty() ? "cluster,account,user" : flags.by)) {
+  if (report == "usage" || report == "cost") {
+    const std::string by = report == "usage" ? "cluster,account,user" : "department,account";
+    for (const std::string& name : Split("by", flags.by.empty() ? by : flags.by)) {
       const std::optional<Dimension> dimension = DimensionOf(name);
       if (!dimension) throw std::runtime_error("--by: nothing is parted by " + log::Quote(name));
       if (request.By(*dimension)) throw std::runtime_error("--by: " + name + " is there twice");
       request.by.push_back(*dimension);
     }
+    if (report == "cost") request.source = Source::kJobs;
     if (!flags.source.empty()) {
       if (flags.source != "rollups" && flags.source != "jobs")
         throw std::runtime_error("--source: " + log::Quote(flags.source) + " is neither rollups nor jobs");
@@ -306,6 +310,8 @@ std::string TitleOf(const Request& request, const slurmdb::Calendar& calendar) {
 Head HeadOf(const Request& request, const slurmdb::History& history) {
   Head head;
   head.report = request.report;
+  head.from = request.window.from;
+  head.to = request.window.to;
   head.title = TitleOf(request, history.calendar());
   head.facts.emplace_back("Period",
                           fmt::format("{} to {}, {}", history.calendar().Text(request.window.from),
@@ -315,6 +321,10 @@ Head HeadOf(const Request& request, const slurmdb::History& history) {
                                           ? "what slurmdbd has rolled up, as sreport"
                                           : "job rows cut at the period, as sacct -D --truncate");
     head.facts.emplace_back("Amounts", "TRES-seconds in Slurm's units (mem in MiB), energy in joules");
+    if (request.tree)
+      head.facts.emplace_back("Accounts", "with all accounts below them; the total counts each once");
+  } else if (request.report == "cost") {
+    head.facts.emplace_back("Source", "job rows cut at the period, priced by the price book");
     if (request.tree)
       head.facts.emplace_back("Accounts", "with all accounts below them; the total counts each once");
   } else if (request.report == "jobs") {
@@ -331,11 +341,26 @@ Head HeadOf(const Request& request, const slurmdb::History& history) {
   return head;
 }
 
-void Make(const Request& request, slurmdb::History& history, Sheet& sheet) {
+const pricing::PriceBook& PriceBookOf(const Config& config) {
+  if (config.cost.price_book == nullptr) throw std::runtime_error("report cost needs --cost.price-book");
+  return *config.cost.price_book;
+}
+
+void Make(const Request& request, const Config& config, slurmdb::History& history, Sheet& sheet) {
   ProgressLine progress;
-  const Head head = HeadOf(request, history);
+  Head head = HeadOf(request, history);
   if (request.report == "usage") {
-    MakeUsage(request, history, progress.Show(), head, sheet);
+    // The price book knows better than accounts' organizations, when there is one.
+    const pricing::Departments departments = config.cost.price_book != nullptr
+                                                 ? config.cost.price_book->departments
+                                                 : pricing::Departments::ByOrganization();
+    MakeUsage(request, history, departments, progress.Show(), head, sheet);
+  } else if (request.report == "cost") {
+    const pricing::PriceBook& book = PriceBookOf(config);
+    head.facts.emplace_back("Price book", fmt::format("{}, {}", book.version, book.currency));
+    if (!book.free_quotas.empty() && !WhyNoCredits(request).empty())
+      head.facts.emplace_back("Free quotas", "not taken off: " + WhyNoCredits(request));
+    MakeCost(request, book, history, progress.Show(), head, sheet);
   } else if (request.report == "jobs") {
     MakeJobs(request, history, progress.Show(), head, sheet);
   } else {
@@ -357,6 +382,7 @@ int Write(const std::string& report, const Flags& flags) {
   if (MakeWriter(flags.format, [](std::string_view) {}) == nullptr)
     throw std::runtime_error(
         fmt::format("--format: {} is none of {}", log::Quote(flags.format), fmt::join(WriterNames(), ", ")));
+  if (report == "cost") PriceBookOf(flags.config);
   slurmdb::History history(AccountingOptionsOf(flags.config));
   Request request = RequestOf(flags, report, history);
   const std::int64_t asked_to = request.window.to;
@@ -368,7 +394,7 @@ int Write(const std::string& report, const Flags& flags) {
   Output output(flags.output);
   const std::unique_ptr<Writer> writer = MakeWriter(flags.format, output.emit());
   Sheet sheet(*writer);
-  Make(request, history, sheet);
+  Make(request, flags.config, history, sheet);
   const std::vector<Check> checks = ChecksOf(request, asked_to, flags.config, history);
   nlohmann::ordered_json provenance;
   provenance["verdict"] = Verdict(checks);
@@ -382,6 +408,10 @@ int Write(const std::string& report, const Flags& flags) {
   provenance["made_at"] = history.calendar().Text(history.now());
   provenance["exporter_version"] = kVersion;
   provenance["exporter_revision"] = kRevision;
+  if (report == "cost") {
+    const pricing::PriceBook& book = PriceBookOf(flags.config);
+    provenance["price_book"] = {{"version", book.version}, {"sha256", book.sha256}};
+  }
   provenance["request"] = ToJson(request);
   sheet.End(std::move(provenance));
   output.Finish();
@@ -404,9 +434,13 @@ int Verify(const std::string& path, const Flags& flags) {
   const std::string database = recorded.provenance.value("database", "");
   if (database != history.database())
     log::Warn("the report is of another database", {{"report", database}, {"now", history.database()}});
+  if (recorded.request.report == "cost" &&
+      recorded.provenance.value("price_book", nlohmann::json::object()).value("sha256", "") !=
+          PriceBookOf(config).sha256)
+    std::fputs("the price book is another one now\n", stdout);
   Comparison comparison(recorded);
   Sheet sheet(comparison);
-  Make(recorded.request, history, sheet);
+  Make(recorded.request, config, history, sheet);
   sheet.End({});
   if (comparison.holds()) {
     std::fputs(fmt::format("holds: {} lines, SHA-256 {}\n", sheet.lines(), sheet.sha256()).c_str(), stdout);
@@ -440,9 +474,9 @@ int RunReport(const std::vector<std::string>& arguments) {
       file = rest[0];
       rest.erase(rest.begin());
     }
-  } else if (report != "usage" && report != "jobs" && report != "transactions") {
+  } else if (report != "usage" && report != "cost" && report != "jobs" && report != "transactions") {
     throw std::runtime_error(
-        "report needs one of usage, jobs, transactions and verify first; report --help tells more");
+        "report needs one of usage, cost, jobs, transactions and verify first; report --help tells more");
   }
   const Flags flags(std::move(rest));
   if (flags.help) {

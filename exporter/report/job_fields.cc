@@ -212,14 +212,16 @@ std::string TresText(std::string_view tres, const slurmdb::TresCatalog& catalog)
   for (const slurmdb::TresCount& count : slurmdb::ParseTres(tres)) {
     std::string amount = std::to_string(count.count);
     if (catalog.UnitScale(count.id) > 1) {
+      // In the largest unit that needs no more than a half.
       constexpr std::string_view kUnits = "MGTPE";
-      std::uint64_t value = count.count;
+      std::uint64_t halves = count.count * 2;
       std::size_t unit = 0;
-      while (value != 0 && value % 1024 == 0 && unit + 1 < kUnits.size()) {
-        value /= 1024;
+      while (halves >= 2048 && halves % 1024 == 0 && unit + 1 < kUnits.size()) {
+        halves /= 1024;
         ++unit;
       }
-      amount = fmt::format("{}{}", value, value == 0 ? "" : kUnits.substr(unit, 1));
+      amount = fmt::format("{}{}{}", halves / 2, halves % 2 == 0 ? "" : ".50",
+                           count.count == 0 ? "" : kUnits.substr(unit, 1));
     }
     parts.push_back(catalog.Label(count.id) + "=" + amount);
   }

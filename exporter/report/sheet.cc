@@ -29,7 +29,7 @@ Sheet::~Sheet() = default;
 void Sheet::Begin(const Head& head) {
   const auto& columns = head.columns;
   if (std::any_of(columns.begin(), columns.end(),
-                  [](const Column& column) { return column.kind == ColumnKind::kInteger; }))
+                  [](const Column& column) { return column.kind != ColumnKind::kText; }))
     sums_.emplace(columns);
   writer_.Begin(head);
 }

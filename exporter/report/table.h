@@ -30,6 +30,9 @@ struct Decimal {
   bool operator==(const Decimal&) const = default;
 };
 
+// With the places of the one that has more.
+Decimal Sum(const Decimal& one, const Decimal& other);
+
 // Nothing where something is not known.
 using Value = std::variant<std::monostate, std::string, std::uint64_t, Decimal>;
 using Line = std::vector<Value>;
@@ -47,6 +50,9 @@ struct Head {
   // What to know to read the lines: the window, the source, what was selected.
   std::vector<std::pair<std::string, std::string>> facts;
   std::vector<Column> columns;
+  // The period, epoch seconds.
+  std::int64_t from = 0;
+  std::int64_t to = 0;
   // The first column parts a printed report into pages.
   bool paged = false;
 };
@@ -64,7 +70,8 @@ class Writer {
   virtual void End(const std::optional<Line>& totals, const nlohmann::ordered_json& provenance) = 0;
 };
 
-// Sums of the integer columns; the first column says that it is the total. Modulo 2^64, as usage is.
+// Sums of the columns of integers and amounts of money; the first column says that it is the total. Modulo
+// 2^64, as usage is.
 class Totals {
  public:
   explicit Totals(const std::vector<Column>& columns);

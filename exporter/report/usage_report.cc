@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <map>
-#include <set>
+#include <optional>
 #include <stdexcept>
 #include <unordered_map>
 
 #include "collectors/slurmdb/lower_case.h"
 #include "collectors/slurmdb/value.h"
+#include "exporter/report/grouping.h"
 
 namespace exporter::report {
 namespace {
@@ -22,66 +22,8 @@ using slurmdb::Period;
 using slurmdb::UsageKind;
 using slurmdb::UsageLevel;
 
-// What is summed up apart; what a request does not ask for stays 0.
-struct Cell {
-  std::uint32_t association = 0;
-  std::uint32_t qos = 0;
-  std::uint32_t wckey = 0;
-  std::uint32_t partition = 0;  // index into Names
-  std::uint32_t account = 0;    // likewise, of a job without a known association
-  std::uint32_t user = 0;       // likewise, its user id
-  std::int64_t start = 0;       // of the day or month
-
-  bool operator==(const Cell&) const = default;
-};
-
-struct CellHash {
-  std::size_t operator()(const Cell& cell) const {
-    std::size_t hash = 0;
-    for (const std::uint64_t part :
-         {std::uint64_t{cell.association}, std::uint64_t{cell.qos}, std::uint64_t{cell.wckey},
-          std::uint64_t{cell.partition}, std::uint64_t{cell.account}, std::uint64_t{cell.user},
-          static_cast<std::uint64_t>(cell.start)})
-      hash = hash * 0x9E3779B97F4A7C15U + std::hash<std::uint64_t>{}(part);
-    return hash;
-  }
-};
-
 using Amounts = std::map<std::uint32_t, std::uint64_t>;  // by TRES, modulo 2^64
 using Cells = std::unordered_map<Cell, Amounts, CellHash>;
-
-class Names {
- public:
-  std::uint32_t Of(const std::string& name) {
-    const auto [at, is_new] = index_.try_emplace(name, static_cast<std::uint32_t>(names_.size()));
-    if (is_new) names_.push_back(name);
-    return at->second;
-  }
-  const std::string& operator[](std::uint32_t index) const { return names_.at(index); }
-
- private:
-  std::unordered_map<std::string, std::uint32_t> index_{{"", 0}};
-  std::vector<std::string> names_{""};
-};
-
-// The longest period that lines are not parted within.
-std::optional<Period> PeriodOfLines(const Request& request) {
-  if (request.Uses(Dimension::kDay)) return Period::kDay;
-  if (request.Uses(Dimension::kMonth)) return Period::kMonth;
-  return std::nullopt;
-}
-
-// The start of each part of the window, and its end.
-std::vector<std::int64_t> BordersOf(const Request& request, const Calendar& calendar) {
-  std::vector<std::int64_t> borders = {request.window.from};
-  if (const std::optional<Period> period = PeriodOfLines(request)) {
-    for (std::int64_t at = calendar.NextStart(*period, request.window.from); at < request.window.to;
-         at = calendar.NextStart(*period, at))
-      borders.push_back(at);
-  }
-  borders.push_back(request.window.to);
-  return borders;
-}
 
 UsageKind KindOf(const Request& request) {
   if (request.Uses(Dimension::kWckey)) return UsageKind::kWckey;
@@ -112,11 +54,8 @@ std::string WhyNotRollUps(const Request& request, slurmdb::History& history) {
 
 class UsageMaker {
  public:
-  UsageMaker(const Request& request, slurmdb::History& history)
-      : request_(request), history_(history), borders_(BordersOf(request, history.calendar())) {
-    for (const slurmdb::AccountRow& account : history.accounts())
-      departments_[slurmdb::LowerCase(account.name)] = account.organization;
-  }
+  UsageMaker(const Request& request, slurmdb::History& history, const pricing::Departments& departments)
+      : request_(request), history_(history), grouping_(request, history, departments) {}
 
   void Read(const slurmdb::HistoryProgress& progress) {
     for (const std::string& name : history_.clusters()) {
@@ -186,23 +125,28 @@ class UsageMaker {
     const std::optional<Period> period = PeriodOfLines(request_);
     const UsageLevel coarsest = period == Period::kDay ? UsageLevel::kDay : UsageLevel::kMonth;
     const auto rolled_up = cluster.ReadRolledUp(calendar, request_.as_of);
-    cluster.ReadUsage(kind, coarsest, request_.window.from, request_.window.to, rolled_up.until, calendar,
-                      [&](const slurmdb::UsageRow& row) {
-                        Cell cell;
-                        (kind == UsageKind::kWckey ? cell.wckey : cell.association) = row.id;
-                        cell.qos = row.qos;
-                        if (period) cell.start = calendar.PeriodStart(*period, row.time_start);
-                        Count(cells, cell, row.tres, row.seconds);
-                      });
+    std::int64_t from = request_.window.from;
+    const auto read = [&](std::int64_t to) {
+      cluster.ReadUsage(kind, coarsest, from, to, rolled_up.until, calendar,
+                        [&](const slurmdb::UsageRow& row) {
+                          Cell cell;
+                          (kind == UsageKind::kWckey ? cell.wckey : cell.association) = row.id;
+                          cell.qos = row.qos;
+                          cell.start = period ? calendar.PeriodStart(*period, row.time_start) : from;
+                          cell.start = std::max(cell.start, from);
+                          Count(cells, cell, row.tres, row.seconds);
+                        });
+      from = to;
+    };
+    // Days and months are told apart by the rows themselves; only where departments change is read apart.
+    for (const std::int64_t border : grouping_.borders()) {
+      const bool own = !period || calendar.PeriodStart(*period, border) != border;
+      if (border > from && (own || border == request_.window.to)) read(border);
+    }
   }
 
   void ReadJobs(ClusterHistory& cluster, const slurmdb::HistoryProgress& progress, Cells& cells) {
-    const bool by_association = request_.Uses(Dimension::kAccount) || request_.Uses(Dimension::kUser) ||
-                                request_.Uses(Dimension::kDepartment);
-    const bool by_qos = request_.Uses(Dimension::kQos);
-    const bool by_wckey = request_.Uses(Dimension::kWckey);
-    const bool by_partition = request_.Uses(Dimension::kPartition);
-    const bool by_time = PeriodOfLines(request_).has_value();
+    const std::vector<std::int64_t>& borders = grouping_.borders();
     slurmdb::JobQuery query;
     query.from = request_.window.from;
     query.to = request_.window.to;
@@ -211,24 +155,14 @@ class UsageMaker {
         query,
         [&](const JobRecord& job) {
           if (job.tres_alloc.empty() || !slurmdb::HasRun(job.AsRow())) return;
-          Cell cell;
-          if (by_association) {
-            cell.association = job.id_assoc;
-            if (cluster.associations().Find(job.id_assoc) == nullptr) {
-              cell.account = names_.Of(job.account);
-              cell.user = names_.Of(std::to_string(job.id_user));
-            }
-          }
-          if (by_qos) cell.qos = job.id_qos;
-          if (by_wckey) cell.wckey = job.id_wckey;
-          if (by_partition) cell.partition = names_.Of(job.partition);
+          Cell cell = grouping_.CellOf(cluster, job);
           tres.clear();
           slurmdb::ParseTres(job.tres_alloc, tres);
-          const std::vector<std::int64_t> seconds = HeldSeconds(job, borders_);
+          const std::vector<std::int64_t> seconds = HeldSeconds(job, borders);
           for (std::size_t i = 0; i < seconds.size(); ++i) {
-            if (by_time) cell.start = borders_[i];
+            cell.start = borders[i];
             const auto end = static_cast<std::int64_t>(job.time_end);
-            const bool ends_here = job.time_end != 0 && end >= borders_[i] && end < borders_[i + 1];
+            const bool ends_here = job.time_end != 0 && end >= borders[i] && end < borders[i + 1];
             if (seconds[i] == 0 && !ends_here) continue;
             for (const slurmdb::TresCount& count : tres) {
               if (count.id != slurmdb::kTresEnergy) {
@@ -242,80 +176,14 @@ class UsageMaker {
         progress);
   }
 
-  // The accounts that a line of this cell is for: the leaf, or with those above it.
-  std::vector<std::string> AccountsOf(const ClusterHistory& cluster, const Cell& cell) const {
-    std::vector<std::string> accounts;
-    for (const std::string* name : cluster.associations().Accounts(cell.association)) {
-      accounts.push_back(*name);
-      if (!request_.tree) break;
-    }
-    if (accounts.empty()) accounts.push_back(names_[cell.account]);
-    return accounts;
-  }
-
-  std::string DepartmentOf(const std::string& account) const {
-    const auto found = departments_.find(slurmdb::LowerCase(account));
-    return found == departments_.end() ? "" : found->second;
-  }
-
-  std::string NameOf(Dimension dimension, const ClusterHistory& cluster, const Cell& cell,
-                     const std::string& account) const {
-    switch (dimension) {
-      case Dimension::kCluster:
-        return cluster.name();
-      case Dimension::kDepartment:
-        return DepartmentOf(AccountsOf(cluster, cell).front());
-      case Dimension::kAccount:
-        return account;
-      case Dimension::kUser: {
-        if (request_.source == Source::kRollUps && KindOf(request_) == UsageKind::kWckey) {
-          const auto key = cluster.wckeys().find(cell.wckey);
-          return key == cluster.wckeys().end() ? "" : key->second.user;
-        }
-        const slurmdb::AssociationRow* row = cluster.associations().Find(cell.association);
-        return row == nullptr ? names_[cell.user] : row->user;
-      }
-      case Dimension::kPartition:
-        return names_[cell.partition];
-      case Dimension::kQos: {
-        const auto name = history_.qos().find(cell.qos);
-        if (name != history_.qos().end()) return name->second;
-        return cell.qos == 0 ? "" : std::to_string(cell.qos);
-      }
-      case Dimension::kWckey: {
-        const auto key = cluster.wckeys().find(cell.wckey);
-        return key == cluster.wckeys().end() ? "" : key->second.name;
-      }
-      case Dimension::kDay:
-        return history_.calendar().Text(cell.start).substr(0, 10);
-      case Dimension::kMonth:
-        return history_.calendar().Text(cell.start).substr(0, 7);
-    }
-    return "";
-  }
-
   void Resolve(const ClusterHistory& cluster, const Cell& cell, const Amounts& amounts) {
-    std::vector<std::string> accounts = AccountsOf(cluster, cell);
-    for (const auto& [dimension, names] : request_.only) {
-      if (dimension == Dimension::kAccount) {
-        // Of the accounts above, up to the highest that was asked for.
-        while (!accounts.empty() && !request_.Accepts(dimension, accounts.back())) accounts.pop_back();
-        if (accounts.empty()) return;
-      } else if (!request_.Accepts(dimension, NameOf(dimension, cluster, cell, accounts.front()))) {
-        return;
-      }
-    }
-    const bool each = request_.By(Dimension::kAccount);
-    for (const std::string& account : accounts) {
-      std::vector<std::string> names;
-      names.reserve(request_.by.size());
-      for (const Dimension dimension : request_.by)
-        names.push_back(NameOf(dimension, cluster, cell, account));
+    const auto lines = grouping_.LinesOf(cluster, cell);
+    if (lines.empty()) return;
+    for (const std::vector<std::string>& names : lines) {
       Amounts& line = lines_[names];
       for (const auto& [tres, amount] : amounts) {
         if (WantsTres(tres)) line[tres] += amount;
       }
-      if (!each) break;
     }
     for (const auto& [tres, amount] : amounts) {
       if (WantsTres(tres)) total_[tres] += amount;
@@ -324,9 +192,7 @@ class UsageMaker {
 
   const Request& request_;
   slurmdb::History& history_;
-  std::vector<std::int64_t> borders_;
-  std::map<std::string, std::string> departments_;  // by account in lower case
-  Names names_;
+  Grouping grouping_;
   std::map<std::vector<std::string>, Amounts> lines_;
   Amounts total_;
 };
@@ -384,9 +250,9 @@ void SettleUsage(Request& request, slurmdb::History& history) {
   request.window.to = std::max(request.window.to, request.window.from);
 }
 
-void MakeUsage(const Request& request, slurmdb::History& history, const slurmdb::HistoryProgress& progress,
-               Head head, Sheet& sheet) {
-  UsageMaker maker(request, history);
+void MakeUsage(const Request& request, slurmdb::History& history, const pricing::Departments& departments,
+               const slurmdb::HistoryProgress& progress, Head head, Sheet& sheet) {
+  UsageMaker maker(request, history, departments);
   maker.Read(progress);
   maker.Write(std::move(head), sheet);
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "collectors/pricing/departments.h"
 #include "collectors/slurmdb/history.h"
 #include "exporter/report/request.h"
 #include "exporter/report/sheet.h"
@@ -23,7 +24,7 @@ void SettleUsage(Request& request, slurmdb::History& history);
 
 // A line for each combination that used anything, sorted; a column for each TRES in TRES-seconds of Slurm's
 // units. Sums are exact, modulo 2^64.
-void MakeUsage(const Request& request, slurmdb::History& history, const slurmdb::HistoryProgress& progress,
-               Head head, Sheet& sheet);
+void MakeUsage(const Request& request, slurmdb::History& history, const pricing::Departments& departments,
+               const slurmdb::HistoryProgress& progress, Head head, Sheet& sheet);
 
 }  // namespace exporter::report

@@ -5,7 +5,7 @@
 namespace exporter::report {
 
 const std::vector<std::string>& WriterNames() {
-  static const std::vector<std::string> kNames = {"table", "csv", "json", "markdown", "html"};
+  static const std::vector<std::string> kNames = {"table", "csv", "json", "markdown", "html", "focus"};
   return kNames;
 }
 
@@ -15,6 +15,7 @@ std::unique_ptr<Writer> MakeWriter(std::string_view format, Emit emit) {
   if (format == "json") return MakeJsonWriter(std::move(emit));
   if (format == "markdown") return MakeMarkdownWriter(std::move(emit));
   if (format == "html") return MakeHtmlWriter(std::move(emit));
+  if (format == "focus") return MakeFocusWriter(std::move(emit));
   return nullptr;
 }
 

@@ -23,7 +23,10 @@ std::unique_ptr<Writer> MakeMarkdownWriter(Emit emit);
 // A page to print: when the head says so, one for each value of the first column, with totals of its own.
 std::unique_ptr<Writer> MakeHtmlWriter(Emit emit);
 
-// "table", "csv", "json", "markdown", "html"; another: nullptr.
+// Costs as the columns of FOCUS 1.0, in CSV. Begin throws std::runtime_error for other reports.
+std::unique_ptr<Writer> MakeFocusWriter(Emit emit);
+
+// "table", "csv", "json", "markdown", "html", "focus"; another: nullptr.
 std::unique_ptr<Writer> MakeWriter(std::string_view format, Emit emit);
 const std::vector<std::string>& WriterNames();
 

@@ -40,6 +40,7 @@ FIELDS = (
     "End ExitCode GID JobID JobIDRaw JobName NCPUS NNodes NodeList Partition Priority QOS QOSRAW ReqCPUS ReqTRES Start "
     "State Submit Suspended Timelimit TimelimitRaw UID User WCKey"
 ).split()  # fmt: skip
+MOVING = ("CPUTime", "CPUTimeRAW", "Elapsed", "ElapsedRaw", "Suspended")
 # How lines are parted -> sreport's report, its columns for the names, and whether account lines are asked for.
 REPORTS = {
     ("cluster", "account", "user"): ("cluster AccountUtilizationByUser", ("Cluster", "Account", "Login")),
@@ -154,6 +155,14 @@ def jobs(reporter: Reporter, *arguments: str, fields: Sequence[str] = FIELDS) ->
     return [tuple(line) for line in reporter.json("jobs", f"--fields={','.join(fields)}", *arguments)["lines"]]
 
 
+def at_rest(lines: Sequence[tuple[str, ...]], cut: Sequence[str]) -> list[tuple[str, ...]]:
+    """Without what moves on while it is looked at: how long jobs that still run have run by now."""
+    end, moving = FIELDS.index("End"), [FIELDS.index(field) for field in MOVING]
+    return [
+        tuple("" if i in moving else value for i, value in enumerate(line)) if line[end] == "Unknown" and not cut else line for line in lines
+    ]
+
+
 def tres_seconds(rows: Sequence[tuple[str, ...]], fields: Sequence[str], by: Sequence[str]) -> Figures:
     """ElapsedRaw × AllocTRES of sacct's lines."""
     sums: Figures = defaultdict(int)
@@ -211,11 +220,9 @@ def judge_jobs(site: Site, reporter: Reporter, verdicts: Verdicts) -> None:
         judged_period = ("-S", site._local(start), "-E", site._local(end))
         for cut, ours in (((), ()), (("--truncate",), ("--truncate",))):
             what = f"sacct -D -X{' --truncate' if cut else ''}"
-            verdicts.lines(what, sacct(site.slurm, *judged_period, *cut), jobs(reporter, *period, *ours), FIELDS)
-            verdicts.lines(
-                f"{what} -u -A", sacct(site.slurm, *judged_period, *cut, "-u", "games", "-A", "astro"),
-                jobs(reporter, *period, *ours, "-u", "games", "-A", "astro"), FIELDS,
-            )  # fmt: skip
+            for who in ((), ("-u", "games", "-A", "astro")):
+                judged = sacct(site.slurm, *judged_period, *cut, *who)
+                verdicts.lines(" ".join((what, *who[::2])), at_rest(judged, cut), at_rest(jobs(reporter, *period, *ours, *who), cut), FIELDS)
         fields = ("Cluster", "Partition", "QOS", "ElapsedRaw", "AllocTRES", "Account")
         judged = sacct(site.slurm, *judged_period, "--truncate", fields=fields)
         for by in (("cluster", "partition"), ("cluster", "qos"), ("cluster", "account")):
@@ -285,8 +292,7 @@ def history(verdicts: Verdicts) -> None:
 
 
 def real(verdicts: Verdicts) -> None:
-    """Jobs of every fate. What is open has a moving end: it is compared where nothing moves."""
-    still = [field for field in FIELDS if field not in ("CPUTime", "CPUTimeRAW", "Elapsed", "ElapsedRaw", "Planned", "Suspended")]
+    """Jobs of every fate, some of them still running."""
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-report-")))
         database = stack.enter_context(PrivateMariaDB())
@@ -299,18 +305,18 @@ def real(verdicts: Verdicts) -> None:
         def local(instant: int) -> str:
             return datetime.datetime.fromtimestamp(instant, zone).strftime("%Y-%m-%dT%H:%M:%S")
 
-        def compare(what: str, start: int, end: int, fields: Sequence[str], *cut: str) -> None:
-            judged = sacct(slurm, "-S", local(start), "-E", local(end), *cut, fields=fields)
-            ours = jobs(reporter, f"--from={start}", f"--to={end}", *cut, fields=fields)
-            verdicts.lines(what, judged, ours, fields)
+        def compare(what: str, start: int, end: int, *cut: str) -> None:
+            judged = sacct(slurm, "-S", local(start), "-E", local(end), *cut)
+            ours = jobs(reporter, f"--from={start}", f"--to={end}", *cut)
+            verdicts.lines(what, at_rest(judged, cut), at_rest(ours, cut), FIELDS)
 
         now = int(time.time())
-        compare("sacct, real jobs, some still running", began - 60, now, still)
-        compare("sacct, real jobs, some still running, cut", began + 5, middle, FIELDS, "--truncate")
+        compare("sacct, real jobs, some still running", began - 60, now)
+        compare("sacct, real jobs, some still running, cut", began + 5, middle, "--truncate")
         scenario.finish(slurm)
         now = int(time.time()) + 1
-        compare("sacct, real jobs that are over", began - 60, now, FIELDS)
-        compare("sacct, real jobs that are over, cut", began + 5, middle, FIELDS, "--truncate")
+        compare("sacct, real jobs that are over", began - 60, now)
+        compare("sacct, real jobs that are over, cut", began + 5, middle, "--truncate")
 
 
 def main() -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import datetime
+import io
 import json
 import os
 import re
@@ -11,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.servers import exporter_binary
+from tests.e2e.servers import exporter_binary, rfc3339
 from tests.integration import history
 from tests.integration.conftest import SECRETS
 from tests.integration.database import Accounting, GeneralLog, database_user, execute, run_jobs
-from tests.integration.exporter import Flags, flags_for
+from tests.integration.exporter import Flags, flags_for, run_once
 from tests.integration.releases import Released
 from tests.integration.test_explain import LARGE, OPTIMISED_AWAY, explain, purpose_of, sample
 from tests.support.releases import RELEASES, at_least
+from tests.support.values import JobState
 
 Done = subprocess.CompletedProcess[str]
 LONG_AGO = "--from=2000-01-01"
@@ -209,3 +213,87 @@ def test_help_tells_the_flags() -> None:
     for arguments in (("--help",), ("usage", "--help"), ("verify", "-h")):
         done = subprocess.run([str(exporter_binary()), "report", *arguments], capture_output=True, text=True)
         assert done.returncode == 0 and "--period" in done.stdout
+
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOK = """
+version: test
+currency: EUR
+digits: 4
+departments: {by: organization}
+free-of-charge: [mem, node, billing, energy]
+rates:
+  - sum: {cpu: 0.75}
+outcomes:
+  - {state: failed, charged-percent: 10}
+discounts:
+  - {account: chemistry, percent: 30}
+subsidies:
+  - {account: physics, percent: 20}
+free-quotas:
+  - {account: physics, period: month, amount: 0.01}
+"""
+
+
+def examples() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/reports.md").read_text(), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def test_what_the_documentation_shows_works(steady: Accounting, tmp_path: Path) -> None:
+    assert len(examples()) >= 8
+    database = [f"--{key}={value}" for key, value in flags_for(steady.server).items() if key.startswith("database.")]
+    for example in examples():
+        program, *arguments = example.split()
+        assert program == "slurmdbd_exporter"
+        done = subprocess.run([str(exporter_binary()), *arguments, *database], capture_output=True, text=True, env=os.environ | SECRETS, timeout=60, cwd=tmp_path)
+        assert done.returncode == 0, f"{example}: {done.stderr}"
+
+
+def test_costs_are_those_of_the_page(accounting: Accounting, tmp_path: Path) -> None:
+    writer = accounting.writers["alpha"]
+    run_jobs(writer, 5, 120, cpus=3)
+    marie, now = writer.association("chemistry", "marie"), int(time.time())
+    for number, state in enumerate((3, 5, 5, 3)):  # completed, failed
+        job = writer.submit(marie, at=now - 900, cpus=2 + number)
+        writer.start(job, at=now - 800)
+        writer.end(job, at=now - 100 - number, state=JobState(state))
+    book = tmp_path / "book.yml"
+    book.write_text(BOOK)
+    as_of = int(time.time()) - 20
+    flags = flags_for(accounting.server) | {"cost.price-book": book, "timezone": "UTC"}
+    page = run_once(flags | {"as-of": rfc3339(as_of)}, SECRETS)
+    assert page.returncode == 0, page.stderr
+
+    def metric(name: str) -> dict[str, int]:
+        samples = re.findall(rf'^{name}{{cluster="[^"]*",account="(\w+)".*period="month".*}} (\S+)$', page.stdout, re.MULTILINE)
+        return {account: round(float(value) * 10**4) for account, value in samples}
+
+    month = datetime.datetime.fromtimestamp(as_of, datetime.UTC).replace(day=1, hour=0, minute=0, second=0)
+    window = ("cost", f"--from={int(month.timestamp())}", f"--to={as_of}", f"--cost.price-book={book}")
+    told = made(flags, *window, "--by=account")
+    column = {entry["name"]: i for i, entry in enumerate(told["columns"])}
+
+    def amounts(report_of: dict, name: str, charge: str = "usage") -> dict[str, int]:
+        return {line[0]: round(float(line[column[name]]) * 10**4) for line in report_of["lines"] if line[column["charge"]] == charge}
+
+    for name, family in (("billed", "cost"), ("list", "list_cost"), ("subsidy", "subsidy")):
+        assert amounts(told, name) == metric(f"slurmdbd_account_{family}"), name
+    assert amounts(told, "free", "free quota") == metric("slurmdbd_account_credit") == {"physics": 100}
+    # By whatever it is parted, it comes to the same; and lines add up to the total.
+    for by in ("user", "department,account", "partition,day", "qos,month", "account,user,day"):
+        parted = made(flags, *window, f"--by={by}")
+        for name in ("list", "reduction", "subsidy", "billed", "free", "due"):
+            at = [entry["name"] for entry in parted["columns"]].index(name)
+            assert parted["totals"][at] == told["totals"][column[name]], (by, name)
+            assert sum(round(float(line[at]) * 10**4) for line in parted["lines"]) == round(float(parted["totals"][at]) * 10**4), (by, name)
+    focus = list(csv.DictReader(io.StringIO(report(flags, *window, "--by=department,account", "--format=focus").stdout)))
+    assert {row["ChargeCategory"] for row in focus} == {"Usage", "Credit"}
+    assert sum(round(float(row["BilledCost"]) * 10**4) for row in focus) == round(float(told["totals"][column["due"]]) * 10**4)
+    assert "needs --cost.price-book" in report(flags_for(accounting.server), "cost", "--period=month").stderr
+    file = tmp_path / "cost.json"
+    assert report(flags, *window, "--format=json", f"--output={file}").returncode == 0
+    assert report(flags, "verify", str(file), f"--cost.price-book={book}").stdout.startswith("holds")
+    book.write_text(BOOK.replace("0.75", "0.76"))
+    done = report(flags, "verify", str(file), f"--cost.price-book={book}")
+    assert done.returncode == 1 and "the price book is another one now" in done.stdout

@@ -27,6 +27,9 @@ TEST(JobFieldsTest, TresByNameWithWholeUnits) {
   catalog.Add(1001, "gres", "gpu");
   EXPECT_EQ(TresText("1=4,2=8192,4=1,1001=2", catalog), "cpu=4,gres/gpu=2,mem=8G,node=1");
   EXPECT_EQ(TresText("2=8000", catalog), "mem=8000M");
+  EXPECT_EQ(TresText("2=512", catalog), "mem=512M");
+  EXPECT_EQ(TresText("2=691712", catalog), "mem=675.50G");
+  EXPECT_EQ(TresText("2=1048576", catalog), "mem=1T");
   EXPECT_EQ(TresText("1=4,3=18446744073709551614", catalog), "cpu=4");
   EXPECT_EQ(TresText("", catalog), "");
 }
