@@ -22,18 +22,19 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from tests.e2e import scenario, servers
+from tests.e2e.comparison import Comparison
 from tests.e2e.test_usage import CLUSTERS, DAY, HOUR, Site
-from tests.support import slurm as slurm_support
 from tests.support.accounts import uid_of
-from tests.support.mariadb import DATABASE, PASSWORDS, PrivateMariaDB
+from tests.support.mariadb import PrivateMariaDB
 from tests.support.slurm import PrivateSlurm
 
 ZONE = "America/New_York"
 DAYS = 95
+LEAST = 20
 # Every field of `report jobs` but Planned: this release calls it Reserved, and lets what never started wait until now.
 FIELDS = (
     "Account AllocCPUS AllocNodes AllocTRES AssocID Cluster CPUTime CPUTimeRAW DBIndex DerivedExitCode Elapsed ElapsedRaw Eligible "
@@ -50,56 +51,18 @@ REPORTS = {
 Figures = dict[tuple[str, ...], int]
 
 
-class Verdicts:
-    """What was compared, how often, and what differed."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, list[int]] = {}
-        self.details: list[str] = []
-
-    def add(self, what: str, compared: int, differences: Sequence[str]) -> None:
-        row = self.rows.setdefault(what, [0, 0])
-        row[0] += compared
-        row[1] += len(differences)
-        said = sum(1 for detail in self.details if detail.startswith(f"{what}: "))
-        self.details += [f"{what}: {text}" for text in differences[: max(0, 6 - said)]]
-
-    def figures(self, what: str, judged: Mapping[tuple[str, ...], int], ours: Mapping[tuple[str, ...], int]) -> None:
-        keys = sorted(judged.keys() | ours.keys())
-        self.add(what, len(keys), [f"{key}: judge {judged.get(key)}, report {ours.get(key)}" for key in keys if judged.get(key, 0) != ours.get(key, 0)])
-
-    def lines(self, what: str, judged: Sequence[tuple[str, ...]], ours: Sequence[tuple[str, ...]], fields: Sequence[str]) -> None:
-        """Lines in any order; of those that differ, by DBIndex, the fields that do."""
-        left, right = Counter(judged), Counter(ours)
-        key = fields.index("DBIndex")
-        others = {line[key]: line for line in (right - left).elements()}
-        differences = []
-        for line in (left - right).elements():
-            other = others.pop(line[key], None)
-            fields_that_differ = [] if other is None else [f"{f}: sacct {a!r}, report {b!r}" for f, a, b in zip(fields, line, other, strict=True) if a != b]
-            differences.append("; ".join(fields_that_differ) or f"only in sacct: {line}")
-        differences += [f"only in the report: {line}" for line in others.values()]
-        self.add(what, len(judged) * len(fields), differences)
-
-    def table(self) -> str:
-        lines = [f"{'compared with':<58} {'fields':>9} {'differ':>7}", "-" * 76]
-        return "\n".join([*lines, *(f"{what:<58} {row[0]:>9} {row[1]:>7}" for what, row in self.rows.items())])
-
-    def failed(self) -> bool:
-        return any(row[1] or row[0] < 20 for row in self.rows.values())
+def by_field(lines: Sequence[tuple[str, ...]], fields: Sequence[str]) -> Figures:
+    """(cluster, row, field, value) -> how often."""
+    cluster, row = fields.index("Cluster"), fields.index("DBIndex")
+    return Counter((line[cluster], line[row], field, value) for line in lines for field, value in zip(fields, line, strict=True))
 
 
 class Reporter:
     """Runs `slurmdbd_exporter report` on a database."""
 
     def __init__(self, folder: pathlib.Path, database: PrivateMariaDB, zone: str) -> None:
-        password = folder / "report-password"
-        password.touch(mode=0o600)
-        password.write_text(PASSWORDS["slurmdbd_exporter"])
-        self.flags = [
-            f"--database.socket={database.socket}", f"--database.name={DATABASE}", "--database.user=slurmdbd_exporter",
-            f"--database.password-file={password}", f"--timezone={zone}", "--log.level=warn",
-        ]  # fmt: skip
+        flags = servers.database_flags(database, folder) | {"timezone": zone, "log.level": "warn"}
+        self.flags = [f"--{name}={value}" for name, value in flags.items()]
 
     def run(self, *arguments: str, code: int = 0) -> str:
         done = subprocess.run(
@@ -134,7 +97,7 @@ class Reporter:
 def sreport(site: Site, by: tuple[str, ...], start: int, end: int) -> Figures:
     report, names = REPORTS[by]
     columns = (*names, "TresName", "Used") if "Login" in names else (*names, "Login", "TresName", "Used")
-    words = [*report.split(), f"start={site._local(start)}", f"end={site._local(end)}", f"clusters={','.join(CLUSTERS)}"]
+    words = [*report.split(), f"start={site.local(start)}", f"end={site.local(end)}", f"clusters={','.join(CLUSTERS)}"]
     figures: Figures = defaultdict(int)
     for row in site.slurm.sreport("-t", "Seconds", "-T", "ALL", *words, f"format={','.join(columns)}"):
         named = dict(zip(columns, row, strict=True))
@@ -153,6 +116,10 @@ def sacct(slurm: PrivateSlurm, *arguments: str, fields: Sequence[str] = FIELDS) 
 
 def jobs(reporter: Reporter, *arguments: str, fields: Sequence[str] = FIELDS) -> list[tuple[str, ...]]:
     return [tuple(line) for line in reporter.json("jobs", f"--fields={','.join(fields)}", *arguments)["lines"]]
+
+
+def compare_fields(comparison: Comparison, what: str, judged: Sequence[tuple[str, ...]], ours: Sequence[tuple[str, ...]]) -> None:
+    comparison.compare(what, by_field(judged, FIELDS), by_field(ours, FIELDS), LEAST)
 
 
 def at_rest(lines: Sequence[tuple[str, ...]], cut: Sequence[str]) -> list[tuple[str, ...]]:
@@ -198,79 +165,75 @@ def windows(site: Site) -> list[tuple[int, int]]:
     return [(start, end) for start, end in found if site.start <= start < end <= site.now]
 
 
-def judge_usage(site: Site, reporter: Reporter, verdicts: Verdicts) -> None:
+def judge_usage(site: Site, reporter: Reporter, comparison: Comparison) -> None:
     for start, end in windows(site):
         period = (f"--from={start}", f"--to={end}")
         for by in REPORTS:
             tree = ("--tree",) if by == ("cluster", "account") else ()
-            verdicts.figures(f"sreport, by {','.join(by)}", sreport(site, by, start, end), reporter.figures("usage", *period, f"--by={','.join(by)}", *tree))
+            comparison.compare(f"sreport, by {','.join(by)}", sreport(site, by, start, end), reporter.figures("usage", *period, f"--by={','.join(by)}", *tree), LEAST)
         # Parted by day it is the same in all.
         whole = reporter.figures("usage", *period, "--by=cluster,user")
         parts: Figures = defaultdict(int)
         for key, value in reporter.figures("usage", *period, "--by=cluster,user,day").items():
             parts[(*key[:2], key[3])] += value
-        verdicts.figures("days against the whole, rolled up", whole, parts)
+        comparison.compare("days against the whole, rolled up", whole, parts, LEAST)
 
 
-def judge_jobs(site: Site, reporter: Reporter, verdicts: Verdicts) -> None:
+def judge_jobs(site: Site, reporter: Reporter, comparison: Comparison) -> None:
     chance = random.Random(11)
     some = [(start + chance.randrange(-900, 900), end - chance.randrange(900)) for start, end in windows(site)]
     for start, end in some:
         period = (f"--from={start}", f"--to={end}")
-        judged_period = ("-S", site._local(start), "-E", site._local(end))
+        judged_period = ("-S", site.local(start), "-E", site.local(end))
         for cut, ours in (((), ()), (("--truncate",), ("--truncate",))):
             what = f"sacct -D -X{' --truncate' if cut else ''}"
             for who in ((), ("-u", "games", "-A", "astro")):
                 judged = sacct(site.slurm, *judged_period, *cut, *who)
-                verdicts.lines(" ".join((what, *who[::2])), at_rest(judged, cut), at_rest(jobs(reporter, *period, *ours, *who), cut), FIELDS)
+                compare_fields(comparison, " ".join((what, *who[::2])), at_rest(judged, cut), at_rest(jobs(reporter, *period, *ours, *who), cut))
         fields = ("Cluster", "Partition", "QOS", "ElapsedRaw", "AllocTRES", "Account")
         judged = sacct(site.slurm, *judged_period, "--truncate", fields=fields)
         for by in (("cluster", "partition"), ("cluster", "qos"), ("cluster", "account")):
             names = [{"qos": "QOS"}.get(name, name.capitalize()) for name in by]
             ours = reporter.figures("usage", *period, f"--by={','.join(by)}", "--source=jobs")
-            verdicts.figures(f"sacct --truncate, usage by {by[1]}", tres_seconds(judged, fields, names), {k: v for k, v in ours.items() if k[-1] != "energy"})
+            comparison.compare(f"sacct --truncate, usage by {by[1]}", tres_seconds(judged, fields, names), {k: v for k, v in ours.items() if k[-1] != "energy"}, LEAST)
         whole = reporter.figures("usage", *period, "--by=cluster,partition")
         parts: Figures = defaultdict(int)
         for key, value in reporter.figures("usage", *period, "--by=cluster,partition,day").items():
             parts[(*key[:2], key[3])] += value
-        verdicts.figures("days against the whole, from job rows", whole, parts)
+        comparison.compare("days against the whole, from job rows", whole, parts, LEAST)
 
 
-def judge_forms(site: Site, reporter: Reporter, folder: pathlib.Path, verdicts: Verdicts) -> None:
+def judge_forms(site: Site, reporter: Reporter, folder: pathlib.Path, comparison: Comparison) -> None:
     """The other forms say the same, and what was written down holds until the database changes."""
     start, end = windows(site)[0]
     period = (f"--from={start}", f"--to={end}", "--by=cluster,account,user")
     whole = reporter.json("usage", *period)
     rows = [line for line in csv.reader(io.StringIO(reporter.run("usage", *period, "--format=csv"))) if not line[0].startswith("#")]
-    verdicts.figures("csv against json", {tuple(map(str, line)): 1 for line in whole["lines"]}, {tuple(line): 1 for line in rows[1:]})
+    comparison.compare("csv against json", {tuple(map(str, line)): 1 for line in whole["lines"]}, {tuple(line): 1 for line in rows[1:]}, 10)
     for form in ("table", "markdown", "html"):
         text = reporter.run("usage", *period, f"--format={form}").replace("\u202f", "").replace("\\_", "_")
         missing = [str(value) for line in whole["lines"] for value in line if str(value) not in text]
-        verdicts.add("other forms against json", len(whole["lines"]), [f"{form}: no {value}" for value in missing])
-    problems = []
+        comparison.check("other forms against json", not missing, f"{form}: no {missing[:5]}")
     writer = site.writers["alpha"]
     usage = writer.select("select * from alpha_assoc_usage_day_table where id_tres = 1 and alloc_secs > 0 and time_start >= %s limit 1", (start,))[0]
     for form in ("json", "csv"):
         path = folder / f"usage.{form}"
         reporter.run("usage", "--from", str(usage["time_start"]), "--to", str(usage["time_start"] + 20 * HOUR + 5 * DAY), f"--format={form}", f"--output={path}")
         said = reporter.run("verify", str(path))
-        if not said.startswith("holds"):
-            problems.append(f"{form}: {said}")
+        comparison.check("report verify", said.startswith("holds"), f"{form}: {said}")
         add = "update alpha_assoc_usage_day_table set alloc_secs = alloc_secs + %s where id = %s and id_tres = 1 and time_start = %s"
         writer.execute(add, (1, usage["id"], usage["time_start"]))
         said = reporter.run("verify", str(path), code=1)
         writer.execute(add, (-1, usage["id"], usage["time_start"]))
-        if len([line for line in said.splitlines() if line[:2] in ("- ", "+ ")]) != 2:
-            problems.append(f"{form}, one second more: {said}")
+        differ = [line for line in said.splitlines() if line[:2] in ("- ", "+ ")]
+        comparison.check("report verify", len(differ) == 2, f"{form}, one second more: {said}")
     path = folder / "usage.json"
     text = path.read_text()
     path.write_text(text.replace('"alpha"', '"aleph"', 1))
-    if "altered" not in reporter.run("verify", str(path), code=1):
-        problems.append("a changed file was not noticed")
-    verdicts.add("report verify", 40, problems)
+    comparison.check("report verify", "altered" in reporter.run("verify", str(path), code=1), "a changed file was not noticed")
 
 
-def history(verdicts: Verdicts) -> None:
+def history(comparison: Comparison) -> None:
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-report-")))
         database = stack.enter_context(PrivateMariaDB())
@@ -286,12 +249,12 @@ def history(verdicts: Verdicts) -> None:
         site.change_tree()
         site.roll_up(site.now)
         reporter = Reporter(folder, database, ZONE)
-        judge_usage(site, reporter, verdicts)
-        judge_jobs(site, reporter, verdicts)
-        judge_forms(site, reporter, folder, verdicts)
+        judge_usage(site, reporter, comparison)
+        judge_jobs(site, reporter, comparison)
+        judge_forms(site, reporter, folder, comparison)
 
 
-def real(verdicts: Verdicts) -> None:
+def real(comparison: Comparison) -> None:
     """Jobs of every fate, some of them still running."""
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-report-")))
@@ -308,7 +271,7 @@ def real(verdicts: Verdicts) -> None:
         def compare(what: str, start: int, end: int, *cut: str) -> None:
             judged = sacct(slurm, "-S", local(start), "-E", local(end), *cut)
             ours = jobs(reporter, f"--from={start}", f"--to={end}", *cut)
-            verdicts.lines(what, at_rest(judged, cut), at_rest(ours, cut), FIELDS)
+            compare_fields(comparison, what, at_rest(judged, cut), at_rest(ours, cut))
 
         now = int(time.time())
         compare("sacct, real jobs, some still running", began - 60, now)
@@ -320,20 +283,17 @@ def real(verdicts: Verdicts) -> None:
 
 
 def main() -> int:
-    reason = slurm_support.unavailable() or servers.unavailable()
-    if reason:
+    if reason := servers.unavailable():
         print(f"skipped: {reason}")
         return 77
-    verdicts = Verdicts()
+    comparison = Comparison()
     for part in (history, real):
         if sys.argv[1:] and part.__name__ not in sys.argv[1:]:
             continue
         began = time.monotonic()
-        part(verdicts)
+        part(comparison)
         print(f"{time.monotonic() - began:6.1f} s  {part.__name__}", file=sys.stderr, flush=True)
-    for line in [*verdicts.details, verdicts.table()]:
-        print(line)
-    return 1 if verdicts.failed() else 0
+    return comparison.report()
 
 
 if __name__ == "__main__":
