@@ -110,11 +110,12 @@ class ClusterHistory::JobScan {
       whose_.emplace_back();
       index_ = "rollup2";  // (time_end, time_eligible)
     }
-    eligible_ = fmt::format("time_eligible < {}", query.to);
-    if (!query.never_eligible)
-      eligible_ = "time_eligible > 0 AND " + eligible_;
-    else
-      eligible_ = fmt::format("({} OR time_eligible = {})", eligible_, std::uint64_t{kInfinite});
+    const std::string by_real_time = fmt::format("time_eligible < {}", query.to);
+    if (query.never_eligible) {
+      eligible_ = fmt::format("({} OR time_eligible = {})", by_real_time, std::uint64_t{kInfinite});
+    } else {
+      eligible_ = fmt::format("time_eligible > 0 AND {}", by_real_time);
+    }
   }
 
   void Run() {

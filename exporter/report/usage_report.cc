@@ -244,7 +244,9 @@ void SettleUsage(Request& request, slurmdb::History& history) {
     for (const std::string& name : history.clusters()) {
       if (!request.Accepts(Dimension::kCluster, name)) continue;
       const auto rolled_up = history.Cluster(name).ReadRolledUp(history.calendar(), request.as_of);
-      request.window.to = std::min(request.window.to, rolled_up.until[0]);
+      // One of which nothing is rolled up does not hide the others: the checks tell.
+      if (rolled_up.until[0] > request.window.from)
+        request.window.to = std::min(request.window.to, rolled_up.until[0]);
     }
   }
   request.window.to = std::max(request.window.to, request.window.from);

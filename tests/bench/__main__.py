@@ -1,6 +1,6 @@
 """Measures, prints a table in Markdown, and ends with 0 if everything could be measured, whatever came out.
 
-python3 -m tests.bench --programs FOLDER --exporter FILE [--quick] [--json FILE] [--only polls,cold_start,usage,scrapes,rendering]
+python3 -m tests.bench --programs FOLDER --exporter FILE [--quick] [--json FILE] [--only polls,cold_start,reports,usage,scrapes,rendering]
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cold_start, polls, rendering, scrapes, usage
+from tests.bench import cold_start, polls, rendering, reports, scrapes, usage
 from tests.bench.database import SERVER_OPTIONS, JobDatabase, Size
 from tests.bench.report import Row, machine, table
 from tests.support.mariadb import PrivateMariaDB
 
-STEPS = ("polls", "cold_start", "usage", "scrapes", "rendering")
+STEPS = ("polls", "cold_start", "reports", "usage", "scrapes", "rendering")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def main() -> int:
         say(f"{step}: done")
 
     with ExitStack() as stack:
-        if {"polls", "cold_start"} & set(steps):
+        if {"polls", "cold_start", "reports"} & set(steps):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-bench-")))
             server = stack.enter_context(PrivateMariaDB(options=SERVER_OPTIONS))
             large = fill(stack, server, "large", scale.large)
@@ -76,6 +76,8 @@ def main() -> int:
                 take("polls", polls.measure(options.exporter, small, large, scale.polls, folder))
             if "cold_start" in steps:
                 take("cold_start", cold_start.measure(options.exporter, large, scale.starts))
+            if "reports" in steps:
+                take("reports", reports.measure(options.exporter, large, scale.starts))
     if "usage" in steps:
         with PrivateMariaDB(options=SERVER_OPTIONS) as server:
             take("usage", usage.measure(options.exporter, server, scale.associations, scale.every))
