@@ -6,6 +6,7 @@
 #include "collectors/cluster.h"
 #include "collectors/consumption.h"
 #include "collectors/cost.h"
+#include "collectors/efficiency.h"
 #include "collectors/jobs.h"
 #include "collectors/nodes.h"
 #include "collectors/outcomes.h"
@@ -33,6 +34,9 @@ std::span<const CollectorInfo> Registry() {
       CollectorInfo{"cost", true,
                     "What usage costs by account and department, against budgets; only with a price book.",
                     Book::kCost, &CollectCost, "cost.price-book"},
+      CollectorInfo{"efficiency", true,
+                    "What ended jobs used of the CPUs, memory and GPUs they had, as seff has it.",
+                    Book::kEfficiency, &CollectEfficiency},
       CollectorInfo{"jobs", true, "Jobs pending, running and suspended, with what they hold or ask for.",
                     Book::kJobs, &CollectJobs},
       CollectorInfo{"nodes", true, "Nodes that are down or drained: since when, why, and the time lost.",

@@ -57,6 +57,13 @@ slurmdb::HistogramBounds BoundsOf(const HistogramConfig& config) {
   for (const Duration bound : config.run) of(slurmdb::Observed::kRun).push_back(Seconds(bound));
   for (const double share : config.timelimit)
     of(slurmdb::Observed::kTimelimitUsed).push_back(std::llround(share * slurmdb::kRatioParts));
+  for (const double share : config.efficiency) {
+    for (const auto what : {slurmdb::Observed::kCpuEfficiency, slurmdb::Observed::kMemoryEfficiency,
+                            slurmdb::Observed::kGpuUtilization})
+      of(what).push_back(std::llround(share * slurmdb::kRatioParts));
+  }
+  for (const std::int64_t gibibytes : {1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 64, 80, 96, 128, 192})
+    of(slurmdb::Observed::kGpuMemory).push_back(gibibytes << 30);
   return bounds;
 }
 
@@ -192,6 +199,7 @@ slurmdb::AccountingOptions AccountingOptionsOf(const Config& config) {
   options.ledger.recount_interval = Seconds(config.counter.recount_interval);
   options.ledger.histograms = BoundsOf(config.histogram);
   options.tariff = TariffOf(config);
+  options.memory_formula = config.efficiency_memory;
   options.quota_policy = [config, confs = ReadSlurmConfs(config)](const std::string& cluster) {
     return QuotaPolicyOf(config, confs, cluster);
   };
@@ -242,9 +250,14 @@ void Validate(const Config& config) {
 
 std::string FingerprintOf(const Config& config) {
   const slurmdb::HistogramBounds bounds = BoundsOf(config.histogram);
-  return fmt::format("user-label={} user-include={} user-exclude={} histograms={};{};{}",
+  const auto of = [&](slurmdb::Observed what) {
+    return fmt::join(bounds[static_cast<std::size_t>(what)], ",");
+  };
+  const int memory = config.efficiency_memory ? static_cast<int>(*config.efficiency_memory) : -1;
+  return fmt::format("user-label={} user-include={} user-exclude={} histograms={};{};{};{} memory={}",
                      static_cast<int>(config.user_label), config.users.include(), config.users.exclude(),
-                     fmt::join(bounds[0], ","), fmt::join(bounds[1], ","), fmt::join(bounds[2], ","));
+                     of(slurmdb::Observed::kWait), of(slurmdb::Observed::kRun),
+                     of(slurmdb::Observed::kTimelimitUsed), of(slurmdb::Observed::kCpuEfficiency), memory);
 }
 
 std::vector<std::string> EnabledCollectors(const Config& config) {

@@ -37,9 +37,10 @@ enum class Book {
   kStorage,
   kAudit,
   kCost,
+  kEfficiency,
   kCoordinators
 };
-inline constexpr std::size_t kBooks = 10;
+inline constexpr std::size_t kBooks = 11;
 
 // One cluster's books and names. Valid until the next StartPoll.
 struct ClusterView {
@@ -57,7 +58,8 @@ struct ClusterView {
   const Storage* storage = nullptr;                           // with Book::kStorage
   const AuditBook* audit = nullptr;                           // with Book::kAudit
   const JobLedger* charged = nullptr;                         // with Book::kCost
-  std::int64_t charged_from = 0;  // with Book::kCost: job rows that ended before may have been purged
+  std::int64_t charged_from = 0;          // with Book::kCost: job rows that ended before may have been purged
+  const JobLedger* efficiency = nullptr;  // with Book::kEfficiency
 };
 
 struct AccountingView {

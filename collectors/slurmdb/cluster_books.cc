@@ -9,6 +9,7 @@
 #include "collectors/slurmdb/cluster_usage_reader.h"
 #include "collectors/slurmdb/event_reader.h"
 #include "collectors/slurmdb/job_reader.h"
+#include "collectors/slurmdb/job_step_reader.h"
 #include "collectors/slurmdb/readers.h"
 #include "collectors/slurmdb/reservation_reader.h"
 #include "collectors/slurmdb/usage_reader.h"
@@ -22,7 +23,8 @@ bool Poll::IsDue(const Reading& last) const {
 
 std::vector<std::string> ClusterBooks::Tables(const std::string& cluster) {
   std::vector<std::string> tables = {EventReader::Table(cluster), ReservationReader::Table(cluster),
-                                     cluster + "_assoc_table", cluster + "_wckey_table"};
+                                     JobStepReader::Table(cluster), cluster + "_assoc_table",
+                                     cluster + "_wckey_table"};
   for (const auto& more : {JobReader::Tables(cluster), AuditReader::Tables(cluster),
                            UsageReader::Tables(cluster), ClusterUsageReader::Tables(cluster)})
     tables.insert(tables.end(), more.begin(), more.end());
@@ -49,6 +51,8 @@ void ClusterBooks::Update(Book book, const Poll& poll) {
       return UpdateAudit(poll);
     case Book::kCost:
       return UpdateCost(poll);
+    case Book::kEfficiency:
+      return UpdateEfficiency(poll);
     case Book::kCoordinators:
       return UpdateCoordinators(poll);
   }
@@ -78,6 +82,8 @@ std::optional<std::int64_t> ClusterBooks::ReadAt(Book book) const {
       return at(audit_);
     case Book::kCost:
       return at(charged_);
+    case Book::kEfficiency:
+      return at(efficiency_);
     case Book::kCoordinators:
       if (!associations_.rows().empty()) return associations_read_.at;
   }
@@ -107,6 +113,7 @@ std::optional<ClusterView> ClusterBooks::View(Book book, std::int64_t now, std::
   view.audit = audit_.get();
   view.charged = charged_.get();
   view.charged_from = charged_from_;
+  view.efficiency = efficiency_.get();
   return view;
 }
 
@@ -129,6 +136,30 @@ void ClusterBooks::UpdateJobs(const Poll& poll) {
   if (fresh != nullptr) jobs_ = std::move(fresh);
   std::vector<std::uint32_t> used;
   for (const JobGroup& group : jobs_->groups()) used.push_back(group.id_assoc);
+  UpdateAssociations(poll, used);
+}
+
+void ClusterBooks::UpdateEfficiency(const Poll& poll) {
+  LedgerOptions options = poll.options.ledger;
+  options.rule = Rule::kEfficiency;
+  options.epoch = poll.epoch();
+  const auto& formula = poll.options.memory_formula;
+  options.efficiency.memory = formula ? *formula : JobStepReader::FormulaOf(poll.schema, name_);
+  options.efficiency.gpu = poll.tres.IdOf("gres/gpu");
+  options.efficiency.gpu_utilization = poll.tres.IdOf("gres/gpuutil");
+  options.efficiency.gpu_memory = poll.tres.IdOf("gres/gpumem");
+  JobStepReader reader(poll.db, poll.schema, name_, options.efficiency);
+  if (!reader.readable())
+    throw DatabaseError(Reason::kSchema, JobStepReader::Table(name_) + ": not there, or not granted");
+  MissingColumns(Book::kEfficiency) = reader.MissingColumns();
+  const JobLedger* kept = efficiency_.get();
+  if (kept != nullptr && kept->options().efficiency != options.efficiency) kept = nullptr;
+  std::unique_ptr<JobLedger> fresh = FreshLedger(kept, options, reader, poll.moment);
+  const Connection::Snapshot snapshot(poll.db);
+  (fresh != nullptr ? *fresh : *efficiency_).Update(reader, poll.moment);
+  if (fresh != nullptr) efficiency_ = std::move(fresh);
+  std::vector<std::uint32_t> used;
+  for (const JobGroup& group : efficiency_->groups()) used.push_back(group.id_assoc);
   UpdateAssociations(poll, used);
 }
 

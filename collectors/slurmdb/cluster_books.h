@@ -42,6 +42,8 @@ struct AccountingOptions {
   // Everything as it was at this instant, as far as the database can tell; settle does not apply then.
   std::optional<std::int64_t> as_of;
   LedgerOptions ledger;  // its epoch is set from the one above
+  // Of memory efficiency; none: as the database's release has it.
+  std::optional<MemoryFormula> memory_formula;
   // By cluster.
   std::function<QuotaPolicy(const std::string&)> quota_policy = [](const std::string&) {
     return QuotaPolicy{};
@@ -115,6 +117,7 @@ class ClusterBooks {
   void UpdateStorage(const Poll& poll);
   void UpdateAudit(const Poll& poll);
   void UpdateCost(const Poll& poll);
+  void UpdateEfficiency(const Poll& poll);
   void UpdateCoordinators(const Poll& poll);
   // When the book was last brought up to date; none when it never was.
   std::optional<std::int64_t> ReadAt(Book book) const;
@@ -167,6 +170,7 @@ class ClusterBooks {
   std::unique_ptr<JobLedger> charged_;
   ChargedBy charged_by_;
   std::int64_t charged_from_ = 0;
+  std::unique_ptr<JobLedger> efficiency_;
   std::array<std::vector<std::string>, kBooks> missing_columns_;
 };
 

@@ -1,4 +1,4 @@
-// How long jobs waited and ran, and what share of their time limit they used, as counts by size.
+// How long jobs waited and ran, and what share they used of what they had, as counts by size.
 //
 //   JobHistograms histograms;
 //   histograms.Observe(bounds, Observed::kWait, 90);
@@ -16,9 +16,13 @@ enum class Observed {
   kWait,           // seconds from eligible to start
   kRun,            // seconds from start to end, less suspensions
   kTimelimitUsed,  // the same in kRatioParts of the time limit
+  // By Rule::kEfficiency, in kRatioParts of what was allocated; of GPUs bytes of memory, too.
+  kCpuEfficiency,
+  kMemoryEfficiency,
+  kGpuUtilization,
+  kGpuMemory,
 };
-inline constexpr std::size_t kObserved = 3;
-inline constexpr std::array kAllObserved = {Observed::kWait, Observed::kRun, Observed::kTimelimitUsed};
+inline constexpr std::size_t kObserved = 7;
 
 // Shares are kept in whole numbers, so that sums do not depend on the order they are made in.
 inline constexpr std::int64_t kRatioParts = 1'000'000;

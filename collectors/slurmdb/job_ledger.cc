@@ -6,8 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "collectors/slurmdb/value.h"
-
 namespace slurmdb {
 namespace {
 
@@ -209,6 +207,8 @@ std::size_t JobLedger::GroupOf(const JobRow& row) {
     return IndexOf({payer.value_or(row.id_assoc), row.id_qos, 0, 0,
                     payer ? std::string_view() : std::string_view(row.account), row.partition, 0});
   }
+  if (options_.rule == Rule::kEfficiency)
+    return IndexOf({row.id_assoc, 0, 0, 0, row.account, row.partition, 0});
   return IndexOf({row.id_assoc, row.id_qos, row.id_user, 0, row.account, row.partition, 0});
 }
 
@@ -256,7 +256,6 @@ LiveJob JobLedger::JobOf(const JobRow& row) {
   LiveJob job;
   job.key = row.key;
   job.db_inx = row.db_inx;
-  job.group = GroupOf(row);
   job.id_resv = row.id_resv;
   job.state = JobStateOf(row.state);
   job.time_eligible = row.time_eligible;
@@ -264,6 +263,8 @@ LiveJob JobLedger::JobOf(const JobRow& row) {
   job.time_end = row.time_end;
   job.time_suspended = row.time_suspended;
   job.ran = options_.rule == Rule::kRollUp ? IsRolledUp(row) : Ran(row, job.state);
+  // Whoever waits has nothing to be measured by.
+  if (job.ran || options_.rule != Rule::kEfficiency) job.group = GroupOf(row);
   // A roll-up passes over hours that end before the row became eligible: the row that goes on after a resize
   // has the start of the one before.
   if (const std::int64_t eligible = Signed(row.time_eligible);
@@ -428,11 +429,19 @@ void JobLedger::CountCharged(const LiveJob& job, std::int64_t as_of, Add add) {
   });
 }
 
+// The end of a job is often recorded before those of its steps: it ends when it is told to, they when they
+// are gone. Steps that were begun before a resize end in the next row, if at all.
+bool JobLedger::AwaitsSteps(const JobRow& row, const Reading& reading) const {
+  return options_.rule == Rule::kEfficiency && row.steps.open &&
+         JobStateOf(row.state) != JobState::kResizing &&
+         Signed(row.time_end) > reading.as_of - options_.overlap / 3;
+}
+
 void JobLedger::Take(const JobRow& row, Reading& reading) {
   // In the past, what had not been submitted yet was not there.
   if (!reading.live && Signed(row.key.time_submit) > reading.as_of) return;
   const std::int64_t end = Signed(row.time_end);
-  if (end == 0 || end > reading.as_of) {
+  if (end == 0 || end > reading.as_of || AwaitsSteps(row, reading)) {
     reading.jobs.push_back(JobOf(row));
     return;
   }
@@ -449,13 +458,17 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
   const JobState state = JobStateOf(row.state);
   const bool ran = Ran(row, state);
   const bool enforced = options_.rule == Rule::kEnforced;
-  if (ran && row.time_suspended != 0 && start < options_.epoch && !enforced) {
+  if (options_.rule == Rule::kRealTime && ran && row.time_suspended != 0 && start < options_.epoch) {
     // How much of the suspension lies before the epoch is only in suspend_table.
     reading.held.push_back(JobOf(row));
     return;
   }
   Bucket& bucket = BucketAt(end, reading);
   bucket.keys.push_back(Pack(row.key));
+  if (options_.rule == Rule::kEfficiency) {
+    if (ran) bucket.efficiency[GroupOf(row)].Count(row, state, options_.efficiency, options_.histograms);
+    return;
+  }
   const std::size_t group = GroupOf(row);
   JobTotals& totals = bucket.totals[group];
   scratch_.clear();
@@ -513,8 +526,8 @@ void JobLedger::Finish(JobSource& source, Reading& reading) {
   std::unordered_map<std::uint64_t, std::vector<LiveJob*>> wanting;
   for (std::vector<LiveJob>* jobs : {&reading.jobs, &reading.held}) {
     for (LiveJob& job : *jobs) {
-      // By kEnforced a suspension changes nothing.
-      if (options_.rule == Rule::kEnforced) continue;
+      // By these it does not matter when a suspension was.
+      if (options_.rule == Rule::kEnforced || options_.rule == Rule::kEfficiency) continue;
       if (job.state == JobState::kSuspended || job.time_suspended != 0) wanting[job.db_inx].push_back(&job);
     }
   }
@@ -569,6 +582,7 @@ void JobLedger::Coalesce(std::int64_t now) {
     wider.width = cell.width;
     for (const auto& [group, totals] : bucket.totals) wider.totals[group].Add(totals);
     for (const auto& [shape, histograms] : bucket.histograms) wider.histograms[shape].Add(histograms);
+    for (const auto& [group, efficiency] : bucket.efficiency) wider.efficiency[group].Add(efficiency);
     wider.exceptions.insert(wider.exceptions.end(), bucket.exceptions.begin(), bucket.exceptions.end());
     const auto middle = static_cast<std::ptrdiff_t>(wider.keys.size());
     wider.keys.insert(wider.keys.end(), bucket.keys.begin(), bucket.keys.end());
@@ -689,6 +703,13 @@ std::vector<const LiveJob*> JobLedger::Exceptions() const {
 
 void JobLedger::SumUp() {
   if (options_.rule == Rule::kRollUp) return;
+  if (options_.rule == Rule::kEfficiency) {
+    efficiency_.assign(groups_.size(), JobEfficiency{});
+    for (const auto& [start, bucket] : buckets_) {
+      for (const auto& [group, efficiency] : bucket.efficiency) efficiency_[group].Add(efficiency);
+    }
+    return;
+  }
   totals_.assign(groups_.size(), JobTotals{});
   histograms_.assign(shapes_.size(), JobHistograms{});
   for (const auto& [start, bucket] : buckets_) {

@@ -16,7 +16,7 @@
 //   - slurmdbd's last_ran_table went back (a record about the past came in): a wider window is read. The same
 //     happens every wide_interval, and every recount_interval the whole epoch is read into a new book.
 //
-// Times are epoch seconds. Consumption is counted by one of four rules (see Rule), clipped to [epoch,
+// Times are epoch seconds. Jobs are counted by one of five rules (see Rule), clipped to [epoch,
 // as_of]. Not thread-safe.
 #pragma once
 
@@ -34,14 +34,14 @@
 #include <unordered_set>
 #include <vector>
 
+#include "collectors/slurmdb/job_efficiency.h"
 #include "collectors/slurmdb/job_histograms.h"
 #include "collectors/slurmdb/job_state.h"
 #include "collectors/slurmdb/rows.h"
 #include "collectors/slurmdb/tres.h"
+#include "collectors/slurmdb/value.h"
 
 namespace slurmdb {
-
-__extension__ using Uint128 = unsigned __int128;
 
 // Where a ledger's rows come from: one cluster's tables. Implementations throw DatabaseError.
 class JobSource {
@@ -70,7 +70,7 @@ class JobSource {
 // forecast, or its own end), but never an allocation.
 bool HasRun(const JobRow& row);
 
-// What consumption is.
+// What is counted.
 enum class Rule {
   // As `sacct -D` has it: every TRES × real time less suspensions, in totals() since the epoch.
   kRealTime,
@@ -85,6 +85,8 @@ enum class Rule {
   // the
   // time a row held resources, less suspensions. In totals(), by what the charges tell apart.
   kCharged,
+  // Not consumption, but what ended jobs used of what they had, from their steps: in efficiency().
+  kEfficiency,
 };
 
 // By Rule::kEnforced: not a TRES, but the time a job ran (what GrpWall limits).
@@ -144,7 +146,8 @@ struct LedgerOptions {
   std::int64_t wide_window = 93600;
   std::int64_t wide_interval = 3600;
   std::int64_t recount_interval = 86400;
-  HistogramBounds histograms;                      // with kRealTime
+  HistogramBounds histograms;                      // with kRealTime and kEfficiency
+  EfficiencyRules efficiency;                      // with kEfficiency
   std::shared_ptr<const EnforcedWeights> weights;  // with kEnforced
   std::shared_ptr<JobCharges> charges;             // with kCharged
 };
@@ -279,6 +282,9 @@ class JobLedger {
   // Rows that go on after a resize have the start of the one before: their wait is not counted, and of a
   // resized job only the last row's run, which is the whole one.
   const std::vector<JobHistograms>& histograms() const { return histograms_; }
+  // kEfficiency: of rows that ended since the epoch; one entry a group, same index. A row whose steps have
+  // not all finished is waited for: a third of the overlap.
+  const std::vector<JobEfficiency>& efficiency() const { return efficiency_; }
   // kRollUp: what was consumed within [from, to), by group; groups of all hours but with `hour` 0. `from` and
   // `to` lie a whole number of hours after the epoch, except that `to` may be as_of.
   std::vector<std::pair<JobGroup, TresSums>> RolledUp(std::int64_t from, std::int64_t to) const;
@@ -291,8 +297,9 @@ class JobLedger {
   // Jobs that ended in [start of this bucket, start + width), none after as_of.
   struct Bucket {
     std::int64_t width = 0;
-    std::unordered_map<std::size_t, JobTotals> totals;  // by group
-    std::map<std::size_t, JobHistograms> histograms;    // by shape
+    std::unordered_map<std::size_t, JobTotals> totals;          // by group
+    std::map<std::size_t, JobHistograms> histograms;            // by shape
+    std::unordered_map<std::size_t, JobEfficiency> efficiency;  // by group
     std::vector<LiveJob> exceptions;
     std::vector<std::uint64_t> keys;  // of all its rows, packed; sorted once it is in the book
   };
@@ -329,6 +336,8 @@ class JobLedger {
   // By kCharged: what a job comes to until as_of; `add` takes the index of a group and the sum of an id.
   template <typename Add>
   void CountCharged(const LiveJob& job, std::int64_t as_of, Add add);
+  // By kEfficiency: will its steps tell more?
+  bool AwaitsSteps(const JobRow& row, const Reading& reading) const;
   // Puts an ended job into its bucket, its suspensions known.
   void Settle(const LiveJob& job, Reading& reading);
   LiveJob JobOf(const JobRow& row);
@@ -354,6 +363,7 @@ class JobLedger {
   std::vector<LiveJob> live_;
   std::vector<JobTotals> totals_;
   std::vector<JobHistograms> histograms_;
+  std::vector<JobEfficiency> efficiency_;
   TresCounts scratch_;
   std::int64_t read_at_ = 0;     // `now` of the last successful reading
   std::int64_t widened_at_ = 0;  // of the last one with a wide window

@@ -27,9 +27,9 @@ JobReader::JobReader(Connection& db, const Schema& schema, const std::string& cl
                      std::optional<Rule> rule, std::uint32_t rows_per_page)
     : db_(db),
       jobs_(ClusterTable(cluster, "job_table")),
+      name_(cluster + "_job_table"),
       suspends_(ClusterTable(cluster, "suspend_table")),
       last_ran_(ClusterTable(cluster, "last_ran_table")),
-      name_(cluster + "_job_table"),
       has_timelimit_(schema.Has(name_, "timelimit")),
       has_tres_req_(schema.Has(name_, "tres_req")),
       rule_(rule),

@@ -39,18 +39,23 @@ class JobReader : public JobSource {
   // When the oldest job that is there ended; none while none has.
   std::optional<std::int64_t> OldestEnd();
 
+ protected:
+  // The rows that `where` finds by `index`.
+  virtual void Read(const char* purpose, const std::string& index, const std::string& where,
+                    const Sink& sink);
+
+  Connection& db_;
+  std::string jobs_;  // quoted table name
+  std::string name_;  // job_table, unquoted
+
  private:
   // More than half of the time that the table's ended rows span.
   bool IsMostOfTable(std::int64_t from, std::int64_t to);
   // The key `rows_per_page_` rows after `key`; none when there are not as many.
   std::optional<std::uint64_t> NextPage(std::uint64_t key);
-  void Read(const char* purpose, const std::string& index, const std::string& where, const Sink& sink);
 
-  Connection& db_;
-  std::string jobs_;  // quoted table names
-  std::string suspends_;
+  std::string suspends_;  // quoted table names
   std::string last_ran_;
-  std::string name_;  // job_table, unquoted
   bool has_timelimit_;
   bool has_tres_req_;
   std::optional<Rule> rule_;

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "collectors/slurmdb/value.h"
+
 namespace slurmdb {
 
 // What identifies a row of job_table for good. job_db_inx does not: from 24.11 on slurmdbd may give an
@@ -15,6 +17,32 @@ struct JobKey {
   std::uint64_t time_submit = 0;
 
   auto operator<=>(const JobKey&) const = default;  // NOLINT(modernize-use-nullptr): it means no pointer
+};
+
+// What the finished steps of a job row used, as far as Slurm gathered it; see AddStep.
+struct StepUse {
+  bool any = false;   // is there one that tells?
+  bool open = false;  // is there one that has not finished?
+  Uint128 cpu_microseconds = 0;
+  std::uint64_t task_bytes = 0;  // the highest peak of one task
+  Uint128 bytes = 0;             // of all tasks of a step, by the formula asked for
+  // Of all tasks of a step together; none where it is not gathered. 100 % is one GPU.
+  std::optional<std::uint64_t> gpu_percent;
+  std::optional<std::uint64_t> gpu_bytes;
+
+  bool operator==(const StepUse&) const = default;
+};
+
+// A row of step_table; text is valid only while it is being handed over.
+struct StepRow {
+  std::uint64_t state = 0;
+  std::uint64_t user_sec = 0;
+  std::uint64_t user_usec = 0;
+  std::uint64_t sys_sec = 0;
+  std::uint64_t sys_usec = 0;
+  std::uint32_t tasks = 0;
+  std::string_view usage_max;    // of one task, as a TRES string
+  std::string_view usage_total;  // of all tasks
 };
 
 // A row of job_table. Text and TRES strings are bytes, valid only while the row is being handed over.
@@ -38,6 +66,10 @@ struct JobRow {
   std::uint32_t array_task_pending = 0;
   std::optional<std::uint64_t> timelimit;    // minutes; none when the column is not readable
   std::optional<std::string_view> tres_req;  // none when the column is not readable
+  // By Rule::kEfficiency, of rows that have ended.
+  std::uint64_t mem_req = 0;  // MiB, of a node; of a CPU where bit 63 is set
+  std::uint32_t nodes_alloc = 0;
+  StepUse steps;
 };
 
 // A row of suspend_table; time_end 0 while the suspension lasts.

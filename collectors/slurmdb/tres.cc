@@ -56,6 +56,12 @@ double TresCatalog::UnitScale(std::uint32_t id) const {
   return found->second.type == "mem" || found->second.type == "bb" ? kMebibyte : 1.0;
 }
 
+std::uint32_t TresCatalog::IdOf(std::string_view label) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const auto& entry) { return entry.second.label == label; });
+  return found == entries_.end() ? 0 : found->first;
+}
+
 std::vector<std::uint32_t> TresCatalog::ids() const {
   std::vector<std::uint32_t> ids;
   for (const auto& [id, entry] : entries_) ids.push_back(id);

@@ -42,6 +42,8 @@ class TresCatalog {
   std::string Label(std::uint32_t id) const;
   // How many base units one counted unit is: 2^20 for mem and burst buffers (Slurm counts MiB), else 1.
   double UnitScale(std::uint32_t id) const;
+  // The one with this label; 0 for none.
+  std::uint32_t IdOf(std::string_view label) const;
   // All, in order.
   std::vector<std::uint32_t> ids() const;
   std::size_t size() const { return entries_.size(); }

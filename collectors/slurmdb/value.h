@@ -11,6 +11,8 @@
 
 namespace slurmdb {
 
+__extension__ using Uint128 = unsigned __int128;
+
 // slurm.h: the values that stand for "not set" and "no limit", in both widths.
 inline constexpr std::uint64_t kNoVal = 0xfffffffe;
 inline constexpr std::uint64_t kInfinite = 0xffffffff;

@@ -21,6 +21,7 @@ GRANT SELECT ON slurm_acct_db.* TO 'slurmdbd_exporter'@'localhost';
 --   GRANT SELECT ON slurm_acct_db.user_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_assoc_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_job_table TO ...;
+--   GRANT SELECT ON slurm_acct_db.alpha_step_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_resv_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_suspend_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_last_ran_table TO ...;

@@ -13,6 +13,7 @@
 
 #include "collectors/collector.h"
 #include "collectors/pricing/price_book.h"
+#include "collectors/slurmdb/job_efficiency.h"
 #include "collectors/slurmdb/quota_book.h"
 #include "exporter/duration.h"
 #include "exporter/log.h"
@@ -73,6 +74,7 @@ struct HistogramConfig {  // upper bounds, ascending, at least one
   std::vector<Duration> wait;
   std::vector<Duration> run;
   std::vector<double> timelimit;
+  std::vector<double> efficiency;
 };
 
 // A value for one cluster, or one thing of it (an account, a partition); with an empty cluster for all that
@@ -127,6 +129,7 @@ struct Config {
   std::string timezone;  // a name that exists, or "" for this machine's
   CounterConfig counter;
   HistogramConfig histogram;
+  std::optional<slurmdb::MemoryFormula> efficiency_memory;  // none: as the release has it
   QuotaConfig quota;
   CostConfig cost;
   Duration poll_interval{};

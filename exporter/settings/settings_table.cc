@@ -466,6 +466,21 @@ void AddCounting(std::vector<Setting>& table) {
       "histogram.timelimit-buckets", Kind::kString, "0.01,0.05,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,0.99,1",
       "Upper bounds of slurmdbd_job_timelimit_used_ratio.", ParseRatioBounds,
       [](Config & c) -> auto& { return c.histogram.timelimit; }));
+  table.push_back(One(
+      "histogram.efficiency-buckets", Kind::kString, "0.01,0.05,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1",
+      "Upper bounds of the efficiencies of CPU and memory and of slurmdbd_job_gpu_utilization_ratio.",
+      ParseRatioBounds, [](Config & c) -> auto& { return c.histogram.efficiency; }));
+  using slurmdb::MemoryFormula;
+  table.push_back(Choice<std::optional<MemoryFormula>>(
+      "efficiency.memory", "auto",
+      "What memory efficiency is: requested, allocated or total, as seff of Slurm to 22.05, to 24.05 and "
+      "from "
+      "24.11 on; auto goes by the database.",
+      {{"auto", std::nullopt},
+       {"requested", MemoryFormula::kRequested},
+       {"allocated", MemoryFormula::kAllocated},
+       {"total", MemoryFormula::kTotal}},
+      [](Config & c) -> auto& { return c.efficiency_memory; }));
   table.push_back(Time(
       "poll.interval", "60s", "How often the database is read.",
       [](Config & c) -> auto& { return c.poll_interval; }));

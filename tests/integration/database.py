@@ -50,7 +50,7 @@ class Accounting:
     def clear(self) -> None:
         """No jobs, and all clusters there: as good as new for most tests, and much faster."""
         for writer in self.writers.values():
-            for table in ("job", "suspend", "last_ran"):
+            for table in ("job", "step", "suspend", "last_ran"):
                 writer.execute(f"delete from {writer.table(f'%_{table}_table')}")
             writer._last_job_id = 0
             writer.execute("update cluster_table set deleted = 0")

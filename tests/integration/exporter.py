@@ -18,7 +18,7 @@ from tests.support.mariadb import PrivateMariaDB, free_port
 from tests.support.slurm import die_with_parent
 
 PASSWORD_VARIABLE = "SLURMDBD_EXPORTER_DATABASE_PASSWORD"
-COLLECTORS = ("audit", "cluster", "consumption", "jobs", "nodes", "outcomes", "quota", "reservations", "storage", "usage", "users")
+COLLECTORS = ("audit", "cluster", "consumption", "efficiency", "jobs", "nodes", "outcomes", "quota", "reservations", "storage", "usage", "users")
 BACKFILLED = ("cluster", "consumption", "jobs", "outcomes", "usage", "users")  # what can be told of the past
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 DAY = 86_400

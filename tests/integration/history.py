@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.accounting import SlurmdbdWriter
+from tests.support.jobs import Job
 from tests.support.nodes import EVENT
 from tests.support.rollup import Rollup
-from tests.support.session import ManualClock
-from tests.support.values import INFINITE, Action, JobState, NodeState, ReservationFlag
+from tests.support.session import ManualClock, parse_tres
+from tests.support.values import INFINITE, Action, JobState, NodeState, ReservationFlag, StepId
 
 EPOCH = "2025-06-15"  # 00:00 UTC; some jobs started the day before
 MIDNIGHT = 1_749_945_600
@@ -95,6 +96,7 @@ def write(writer: SlurmdbdWriter, clock: ManualClock) -> None:
     writer.submit(marie, eligible=INFINITE)  # throttled
     writer.submit(marie, eligible=END + 3600, tres=gpus, partition="gpu,cpu")  # begins later
     writer.submit(ada, timelimit=INFINITE, qos="high")
+    _use(writer)
     _take_nodes_away(writer)
     _reserve(writer, clock)
     writer.record_transaction(Action.MODIFY_ACCOUNTS, "(name='physics')", "description='heat'", actor="ada")
@@ -104,6 +106,26 @@ def write(writer: SlurmdbdWriter, clock: ManualClock) -> None:
     Rollup(writer).run()
     writer.trigger_reroll(END - 2 * 3600 - 1000)
     clock.now = END
+
+
+def _use(writer: SlurmdbdWriter) -> None:
+    """Steps of the jobs that have ended, but of one of them; one's step has not finished. What was used differs from job to job."""
+    writer.add_tres("gres/gpuutil")
+    writer.add_tres("gres/gpumem")
+    # Some asked for half of the memory they got.
+    writer.execute("update alpha_job_table set mem_req = mem_req div 2 where id_job % 3 = 0")
+    ended = writer.select("select * from alpha_job_table where time_end > 0 and tres_alloc != '' order by id_job, time_submit")
+    for number, job in enumerate(map(Job, ended[:-1])):
+        cpus, memory, gpus = (parse_tres(job.tres_alloc).get(tres, 0) for tres in (1, 2, 1001))
+        available = cpus * (job.time_end - job.time_start - job.time_suspended)
+        writer.start_step(job, StepId.BATCH, at=job.time_start)
+        if number != 3:
+            writer.end_step(job, StepId.BATCH, at=job.time_end, user_cpu=available * number / 32, system_cpu=0.25, peak_memory=2**20 * number)
+        writer.start_step(job, 0, tasks=4, at=job.time_start)
+        gathered = {"gres/gpuutil": 60 * gpus, "gres/gpumem": 2**30 * number} if gpus else None
+        writer.end_step(
+            job, 0, at=job.time_end, user_cpu=available / 4, peak_memory=2**20 * memory // 8, total_memory=2**20 * memory // 4, tasks=4, more=gathered
+        )
 
 
 def _take_nodes_away(writer: SlurmdbdWriter) -> None:

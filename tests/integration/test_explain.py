@@ -30,6 +30,7 @@ INDEXES = {
     "jobs-by-key": ("id_job", 20),
     "jobs-inserted": ("PRIMARY", 60),
     "suspensions": ("PRIMARY", 30),
+    "steps": ("PRIMARY", 1600),  # of 500 jobs
     "transactions": ("PRIMARY", 5000),  # a page
     "oldest-transaction": ("PRIMARY", 1),
     "jobs-newest-submit": ("id_job", 60),

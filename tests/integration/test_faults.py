@@ -16,7 +16,7 @@ import pymysql
 import pytest
 
 from tests.integration.conftest import SECRETS, RunOnce
-from tests.integration.database import Accounting, connections, execute, kill_connections, query, root
+from tests.integration.database import Accounting, connections, execute, kill_connections, query, root, run_jobs
 from tests.integration.exporter import COLLECTORS, READABLE, UNREADABLE, Exporter, flags_for, lines_with
 from tests.integration.samples import OF_ALL_CLUSTERS, Samples, differences
 from tests.integration.scraper import Scraper
@@ -205,6 +205,20 @@ FAULTS = (
     Fault(no_connection_left, {"limit"}, up=0),
     Fault(database_dropped, {"schema", "timeout"}, up=1),
 )
+
+
+def test_steps_that_cannot_be_read_take_only_efficiency_away(accounting: Accounting, start) -> None:
+    run_jobs(accounting.writers["alpha"])
+    exporter = start(flags_for(accounting.server, counter__settle="0s") | {"collector.efficiency.staleness": f"{STALENESS}s"})
+    measured = "slurmdbd_jobs_unmeasured_total"
+    exporter.wait_for(lambda page: page.total(measured), "the job without steps")
+    table = f"`{accounting.server.database}`.alpha_step_table"
+    execute(accounting.server, f"rename table {table} to {table}_away")
+    page = exporter.wait_for(lambda page: page.success("efficiency") == 0 and not list(page.matching(measured)), "efficiency to go", STALENESS + 10)
+    assert all(page.success(collector) == 1 for collector in COLLECTORS if collector != "efficiency")
+    assert page.total("slurmdbd_jobs_ended_total") == 1
+    execute(accounting.server, f"rename table {table}_away to {table}")
+    exporter.wait_for(lambda page: page.success("efficiency") == 1 and page.total(measured), "efficiency to come back")
 
 
 def new_errors(page: Samples, before: Samples) -> dict[str, float]:

@@ -33,8 +33,8 @@ def test_the_same_page(released: dict[str, Released], once: RunOnce, newest: dic
     here = check_text(page.text)
     theirs = newest[""]
     apart = ("slurmdbd_cluster_info",)  # it names the release
-    if not at_least(release, "24.11"):  # roll-ups by QOS came with it
-        apart += ("slurmdbd_qos_usage",)
+    if not at_least(release, "24.11"):  # roll-ups by QOS came with it, and seff's last formula
+        apart += ("slurmdbd_qos_usage", "slurmdbd_job_memory_efficiency", "slurmdbd_account_memory")
     theirs = Samples({key: value for key, value in theirs.values.items() if not key[0].startswith(apart)})
     here = Samples({key: value for key, value in here.values.items() if not key[0].startswith(apart)})
     assert differences(here, theirs) == []
@@ -60,6 +60,21 @@ def test_the_page_has_it_all(released: dict[str, Released], once: RunOnce) -> No
     assert page.total("slurmdbd_jobs", state="pending", account="chemistry") == 5 + 2
     assert page.value("slurmdbd_account_energy_joules_total", account="physics") == 123_456 + 2000 + 4000 + 6000 + 8000
     assert page.value(used, account="chemistry", partition="gpu", tres="gres/gpu:a100") == 200
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_memory_efficiency_is_that_of_the_release(released: dict[str, Released], once: RunOnce, release: str) -> None:
+    """The formula of the release's own seff is found, and all three give other numbers."""
+
+    def shares(**flags: object) -> tuple[float, float]:
+        page = once(released[release].flags | history.FLAGS | {name.replace("_", "."): value for name, value in flags.items()}).samples
+        return page.total("slurmdbd_job_memory_efficiency_ratio_sum"), page.total("slurmdbd_job_memory_efficiency_ratio_count")
+
+    formulas = {name: shares(efficiency_memory=name) for name in ("requested", "allocated", "total")}
+    assert len(set(formulas.values())) == 3, formulas
+    assert min(count for _, count in formulas.values()) > 10
+    meant = "total" if at_least(release, "24.11") else "allocated" if at_least(release, "23.02") else "requested"
+    assert shares() == formulas[meant]
 
 
 def test_the_cluster_of_the_history(released: dict[str, Released], once: RunOnce) -> None:

@@ -13,7 +13,7 @@ from tests.integration.exporter import OPENMETRICS, Exporter, flags_for
 from tests.integration.samples import Samples, check_openmetrics, check_text
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.session import ManualClock
-from tests.support.values import INFINITE, INFINITE64, NO_VAL, NO_VAL64, JobState
+from tests.support.values import INFINITE, INFINITE64, NO_VAL, NO_VAL64, JobState, StepId
 
 NOW = 1_750_000_000
 USED = "slurmdbd_account_tres_seconds_total"
@@ -106,6 +106,32 @@ def test_null_where_the_schema_allows_none(altered: Accounting, once: RunOnce) -
     assert page.total(ENDED, state="completed") == 2
     assert page.total(ENDED, state="completed", partition="", qos="") == 1
     assert page.total(USED, tres="cpu") == 100
+
+
+def test_null_in_steps(altered: Accounting, once: RunOnce) -> None:
+    database = altered.server.database
+    columns = query(
+        altered.server,
+        "select column_name, column_type from information_schema.columns where table_schema = %s and table_name = 'alpha_step_table'"
+        " and column_name not in ('job_db_inx', 'id_step', 'step_het_comp')",
+        (database,),
+    )
+    writer = altered.writers["alpha"]
+    told, untold, partly = (ran(altered, end=NOW - 3600, tres_alloc="1=2,2=1000") for _ in range(3))
+    for job in (told, untold, partly):
+        writer.start_step(job, StepId.BATCH, at=NOW - 3700)
+        writer.end_step(job, StepId.BATCH, at=NOW - 3600, user_cpu=50, peak_memory=100 * MB)
+    for column, kind in columns:
+        execute(altered.server, f"alter table {database}.alpha_step_table modify `{column}` {kind} null")
+        execute(altered.server, f"update {database}.alpha_step_table set `{column}` = null where job_db_inx = {untold.key}")
+    for column in ("task_cnt", "tres_usage_in_tot", "tres_usage_in_max", "user_usec", "sys_sec"):
+        execute(altered.server, f"update {database}.alpha_step_table set `{column}` = null where job_db_inx = {partly.key}")
+    page = page_of(altered, once)
+    assert page.total("slurmdbd_account_cpu_used_seconds_total") == 100
+    assert page.total("slurmdbd_job_cpu_efficiency_ratio_count") == 2
+    assert page.total("slurmdbd_job_memory_efficiency_ratio_sum") == 0.1
+    assert page.total("slurmdbd_jobs_unmeasured_total", reason="no_steps") == 1
+    assert page.total("slurmdbd_jobs_unmeasured_total") == 1
 
 
 def test_bytes_that_are_no_text(altered: Accounting, once: RunOnce) -> None:

@@ -45,9 +45,14 @@ class StepRecords(Session):
         tasks: int = 1,
         exit_code: int = 0,
         energy: int = 0,
+        more: Tres | None = None,
     ) -> None:
-        """user_cpu, system_cpu: seconds of all tasks. peak_memory: bytes of the largest task; total_memory: of all, at their peaks."""
+        """user_cpu, system_cpu: seconds of all tasks. peak_memory: bytes of the largest task; total_memory: of all, at their peaks.
+
+        more: what else is gathered, of all tasks, e.g. {'gres/gpuutil': 150, 'gres/gpumem': 2**30}."""
         row = usage_columns(user_cpu, system_cpu, peak_memory, peak_memory * tasks if total_memory is None else total_memory, tasks)
+        if more:
+            row["tres_usage_in_tot"] += "," + self.tres_string(more)
         row |= {"state": int(state), "time_end": self.clock() if at is None else at, "exit_code": exit_code, "consumed_energy": energy}
         with self.bundle():
             self.update(STEP, row, "job_db_inx = %s and id_step = %s", (job.key, int(step)))

@@ -7,6 +7,7 @@
 
 #include "collectors/consumption.h"
 #include "collectors/cost.h"
+#include "collectors/efficiency.h"
 #include "collectors/jobs.h"
 #include "collectors/outcomes.h"
 #include "collectors/quota.h"
@@ -71,6 +72,14 @@ class Site {
     view.clusters = {{"alpha", &associations_, &ledger, &usage, &wckeys_, &limits, &cluster_tres, &quota,
                       &status, &events, &reservations, &storage}};
     view.clusters[0].audit = &audit_;
+    slurmdb::LedgerOptions efficiency_options = ledger_options;
+    efficiency_options.rule = slurmdb::Rule::kEfficiency;
+    for (const auto what : {slurmdb::Observed::kCpuEfficiency, slurmdb::Observed::kMemoryEfficiency})
+      efficiency_options.histograms[static_cast<std::size_t>(what)] = {slurmdb::kRatioParts / 2};
+    slurmdb::JobLedger efficiency(efficiency_options);
+    efficiency.Recount(table, moment);
+    efficiency.Update(table, moment);
+    view.clusters[0].efficiency = &efficiency;
     if (options.tariff == nullptr) return collect(view, options);
     slurmdb::LedgerOptions charged_options = ledger_options;
     charged_options.rule = slurmdb::Rule::kCharged;
@@ -222,6 +231,36 @@ TEST(CollectorsTest, HistogramsOfOutcomes) {
   EXPECT_THAT(shown("slurmdbd_job_run_seconds"), ElementsAre(100, 0, 1, 1));
   EXPECT_THAT(shown("slurmdbd_job_timelimit_used_ratio"),
               ElementsAre(testing::DoubleNear(100.0 / 3600, 1e-6), 1, 1));
+}
+
+TEST(CollectorsTest, Efficiency) {
+  Site site;
+  site.AddJobs();  // one of them ended, after 100 s of 2 CPUs and 1 MiB
+  slurmdb::StepUse& used = site.table.jobs.front().steps;
+  used.any = true;
+  used.cpu_microseconds = 50'000'000;
+  used.bytes = 3 << 18;
+  const std::uint64_t e = kEpoch;
+  site.table.Add({0, 4, e, e + 100, e + 200, 3, 0, 11, "1=2"});
+  std::vector<std::string> page = site.Page(CollectEfficiency);
+  std::erase_if(page, [](const std::string& line) { return line.find("_ratio{") != std::string::npos; });
+  EXPECT_THAT(
+      page,
+      ElementsAre("slurmdbd_account_cpu_used_seconds_total{cluster=alpha,account=physics} 50",
+                  "slurmdbd_account_cpu_idle_seconds_total{cluster=alpha,account=physics} 150",
+                  "slurmdbd_account_memory_used_byte_seconds_total{cluster=alpha,account=physics} 78643200",
+                  "slurmdbd_account_memory_idle_byte_seconds_total{cluster=alpha,account=physics} 26214400",
+                  "slurmdbd_jobs_unmeasured_total{cluster=alpha,account=physics,reason=no_cpus} 0",
+                  "slurmdbd_jobs_unmeasured_total{cluster=alpha,account=physics,reason=no_steps} 1",
+                  "slurmdbd_jobs_unmeasured_total{cluster=alpha,account=physics,reason=no_time} 0",
+                  "slurmdbd_jobs_unmeasured_total{cluster=alpha,account=physics,reason=resized} 0"));
+  const auto families = site.Families(CollectEfficiency);
+  for (const std::size_t i : {0U, 1U}) {
+    const auto& histogram = families.at(i).metric.at(0).histogram;
+    EXPECT_EQ(histogram.sample_sum, i == 0 ? 0.25 : 0.75) << families.at(i).name;
+    EXPECT_EQ(histogram.bucket.at(0).cumulative_count, i == 0 ? 1U : 0U) << families.at(i).name;
+    EXPECT_EQ(histogram.sample_count, 1U) << families.at(i).name;
+  }
 }
 
 // The site's limits: physics may use 1000 CPU-seconds and 7 MiB-seconds, alice run for 100 s; a job each.
@@ -434,7 +473,7 @@ TEST(CollectorsTest, FamilyNamesAreOnlyUsedOnce) {
     for (const auto& family : collector.collect(view, With(Prices())))
       EXPECT_TRUE(names.insert(family.name).second) << family.name;
   }
-  EXPECT_EQ(names.size(), 87U);
+  EXPECT_EQ(names.size(), 96U);
 }
 
 TEST(CollectorsTest, AJobWithoutAssociationHasItsOwnTextAndUid) {

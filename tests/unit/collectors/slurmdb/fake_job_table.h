@@ -28,7 +28,29 @@ struct FakeJob {
   std::uint64_t eligible = 0;  // 0: when it was submitted
   std::uint32_t resv = 0;
   std::uint64_t timelimit = 60;
+  StepUse steps = {};
 };
+
+inline JobRow RowOf(const FakeJob& job) {
+  JobRow row;
+  row.db_inx = job.db_inx;
+  row.key = {job.id_job, job.submit};
+  row.id_assoc = job.assoc;
+  row.id_qos = job.qos;
+  row.state = job.state;
+  row.time_start = job.start;
+  row.time_end = job.end;
+  row.time_suspended = job.suspended;
+  row.partition = "main";
+  row.tres_alloc = job.tres;
+  row.tres_req = job.tres;
+  row.array_task_pending = job.tasks;
+  row.time_eligible = job.eligible != 0 ? job.eligible : job.submit;
+  row.id_resv = job.resv;
+  row.timelimit = job.timelimit;
+  row.steps = job.steps;
+  return row;
+}
 
 class FakeJobTable : public JobSource {
  public:
@@ -94,23 +116,7 @@ class FakeJobTable : public JobSource {
     for (const FakeJob& job : jobs) {
       if (!want(job)) continue;
       if (count != nullptr) ++*count;
-      JobRow row;
-      row.db_inx = job.db_inx;
-      row.key = {job.id_job, job.submit};
-      row.id_assoc = job.assoc;
-      row.id_qos = job.qos;
-      row.state = job.state;
-      row.time_start = job.start;
-      row.time_end = job.end;
-      row.time_suspended = job.suspended;
-      row.partition = "main";
-      row.tres_alloc = job.tres;
-      row.tres_req = job.tres;
-      row.array_task_pending = job.tasks;
-      row.time_eligible = job.eligible != 0 ? job.eligible : job.submit;
-      row.id_resv = job.resv;
-      row.timelimit = job.timelimit;
-      sink(row);
+      sink(RowOf(job));
     }
   }
 
@@ -173,6 +179,29 @@ inline JobHistograms PlainHistograms(const FakeJobTable& table, const HistogramB
     all.Observe(bounds, Observed::kTimelimitUsed, seconds * kRatioParts / 3600);
   }
   return all;
+}
+
+// What ended jobs used, in the same way, by id_assoc. Rows with an open step are waited for `patience`
+// seconds.
+inline std::map<std::uint32_t, JobEfficiency> PlainEfficiency(const FakeJobTable& table,
+                                                              const LedgerOptions& options,
+                                                              std::int64_t as_of, std::int64_t patience) {
+  std::map<std::uint32_t, JobEfficiency> sums;
+  for (const FakeJob& job : table.jobs) {
+    const auto end = static_cast<std::int64_t>(job.end);
+    if (end == 0 || end < options.epoch || end > as_of || job.start == 0 || job.tres.empty()) continue;
+    if (job.steps.open && job.state != 8192 && end > as_of - patience) continue;
+    sums[job.assoc].Count(RowOf(job), JobStateOf(job.state), options.efficiency, options.histograms);
+  }
+  return sums;
+}
+
+inline std::map<std::uint32_t, JobEfficiency> EfficiencyOf(const JobLedger& ledger) {
+  std::map<std::uint32_t, JobEfficiency> sums;
+  for (std::size_t group = 0; group < ledger.groups().size(); ++group)
+    sums[ledger.groups()[group].id_assoc].Add(ledger.efficiency()[group]);
+  std::erase_if(sums, [](const auto& entry) { return entry.second == JobEfficiency{}; });
+  return sums;
 }
 
 inline JobHistograms HistogramsOf(const JobLedger& ledger) {

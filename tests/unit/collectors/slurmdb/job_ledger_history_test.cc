@@ -24,6 +24,14 @@ LedgerOptions Options() {
   return options;
 }
 
+LedgerOptions EfficiencyOptions() {
+  LedgerOptions options = Options();
+  options.rule = Rule::kEfficiency;
+  for (const auto what : {Observed::kCpuEfficiency, Observed::kMemoryEfficiency})
+    options.histograms[static_cast<std::size_t>(what)] = {kRatioParts / 2, kRatioParts};
+  return options;
+}
+
 class History {
  public:
   explicit History(unsigned seed) : random_(seed) {}
@@ -31,6 +39,7 @@ class History {
   // One thing that slurmdbd, an administrator or the machine does.
   void Step() {
     now += Draw(0, Draw(0, 20) == 0 ? 9000 : 200);
+    FinishSteps();
     switch (Draw(0, 14)) {
       case 0:
       case 1:
@@ -107,6 +116,21 @@ class History {
     table.Add(job);
   }
 
+  // The records of steps may come after the job's, but before anybody has lost patience.
+  void FinishSteps() {
+    for (FakeJob& job : table.jobs) {
+      if (!job.steps.open || static_cast<std::int64_t>(job.end) > now - 200) continue;
+      job.steps.open = false;
+      UseSomething(job);
+    }
+  }
+
+  void UseSomething(FakeJob& job) {
+    job.steps.any = true;
+    job.steps.cpu_microseconds += static_cast<std::uint64_t>(Draw(0, 3'000'000'000));
+    job.steps.bytes = static_cast<std::uint64_t>(Draw(0, 200 << 20));
+  }
+
   // The whole of a job's life arrives at once, after slurmdbd was away.
   void RecordLate() {
     FakeJob job;
@@ -134,6 +158,8 @@ class History {
       suspension.time_start = std::min(suspension.time_start, suspension.time_end);
     }
     job.suspended = Suspended(job);
+    if (Draw(0, 3) != 0) UseSomething(job);
+    job.steps.open = static_cast<std::int64_t>(job.end) > now - 200 && Draw(0, 1) == 0;
   }
 
   std::uint64_t Suspended(const FakeJob& job) const {
@@ -308,17 +334,27 @@ int FirstWrongPoll(unsigned seed, int steps, const std::function<void(FakeJobTab
   cripple(history.table);
   std::mt19937 polls(seed + 1);
   auto ledger = std::make_unique<JobLedger>(Options());
+  auto efficiency = std::make_unique<JobLedger>(EfficiencyOptions());
   for (int step = 0; step < steps; ++step) {
     history.Step();
     if (polls() % 3 != 0) continue;
     const Moment moment = history.Poll();
-    if (polls() % 40 == 0) ledger = std::make_unique<JobLedger>(Options());  // a restart
-    if (ledger->NeedsRecount(moment)) ledger->Recount(history.table, moment);
-    ledger->Update(history.table, moment);
+    if (polls() % 40 == 0) {  // a restart
+      ledger = std::make_unique<JobLedger>(Options());
+      efficiency = std::make_unique<JobLedger>(EfficiencyOptions());
+    }
+    for (JobLedger* one : {ledger.get(), efficiency.get()}) {
+      if (one->NeedsRecount(moment)) one->Recount(history.table, moment);
+      one->Update(history.table, moment);
+    }
     if (TotalsOf(*ledger) != Plain(history)) return step;
     const JobHistograms plain =
         PlainHistograms(history.table, Options().histograms, kEpoch, history.now - kSettle);
     if (HistogramsOf(*ledger) != plain) return step;
+    const LedgerOptions& options = efficiency->options();
+    if (EfficiencyOf(*efficiency) !=
+        PlainEfficiency(history.table, options, history.now - kSettle, options.overlap / 3))
+      return step;
   }
   return -1;
 }
