@@ -181,10 +181,11 @@ def lost(rows: Iterable[Row], by: Sequence[str], at: int | None = None) -> Total
     return consumed((row for row in rows if row.end is not None and (at is None or row.end <= at)), by)
 
 
-# Upper bounds of the exporter's histograms, which are cumulative: seconds, seconds, share of the time limit.
+# Upper bounds of the exporter's histograms, which are cumulative: seconds, seconds, shares.
 MINUTE, HOUR, DAY = 60, 3600, 86400
 WAITS = (10, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, *(n * HOUR for n in (1, 2, 4, 8, 12)), *(n * DAY for n in (1, 2, 3, 7, 14)))
 RUNS = (*WAITS, 30 * DAY)
+EFFICIENCIES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 1)
 
 
@@ -263,6 +264,82 @@ def from_tables(connection: pymysql.Connection, clusters: Iterable[str], at: int
                         ran -= min(until or last, last) - since
                 seconds[cluster, str(job), str(submit)] = ran
     return seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Use:
+    """What one row of `sacct -D` that has ended used of what it had."""
+
+    cluster: str
+    account: str
+    partition: str
+    cpu: float  # seconds, TotalCPU
+    available: int  # CPU-seconds
+    peak: int  # bytes: of the step with the largest task, times its tasks
+    requested: int  # bytes; sacct cannot: by CPU times CPUs allocated, of which an exclusive job has more than it asked for
+    unmeasured: str | None  # why nothing can be said of it; sacct cannot
+    text: str
+
+
+USE_FIELDS = (
+    "Cluster", "JobIDRaw", "Account", "Partition", "State", "Submit", "Start", "End", "ElapsedRaw", "CPUTimeRAW",
+    "TotalCPU", "MaxRSS", "NTasks", "ReqMem", "AllocTRES", "TRESUsageInTot",
+)  # fmt: skip
+
+
+def use(slurm: PrivateSlurm, jobs: Iterable[int] | None = None) -> list[Use]:
+    """What seff is made from: rows that held something and have ended, each followed by its steps."""
+    if jobs is None:
+        jobs = range(1, max(cluster.highest_job_id() for cluster in slurm.clusters.values()) + 1)
+    groups: list[list[dict[str, str]]] = []
+    for line in slurm.sacct("-D", "--noconvert", "-j", ",".join(map(str, jobs)), fields=USE_FIELDS):
+        if "." in line["JobIDRaw"]:
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    uses = []
+    for row, *steps in groups:
+        if not row["AllocTRES"] or _instant(row["End"]) is None:
+            continue
+        peaks = [(_memory(step["MaxRSS"]), int(step["NTasks"] or 1)) for step in steps]
+        largest = max(peaks, default=(0, 0), key=lambda peak: peak[0])
+        available = int(row["CPUTimeRAW"])
+        reasons = {
+            "resized": row["State"] == "RESIZING" or int(row["Start"]) < int(row["Submit"]),
+            "no_steps": not any(step["TRESUsageInTot"] for step in steps),
+            "no_time": not available,
+        }
+        uses.append(
+            Use(
+                cluster=row["Cluster"],
+                account=row["Account"],
+                partition=row["Partition"],
+                cpu=_seconds(row["TotalCPU"]),
+                available=available,
+                peak=largest[0] * largest[1],
+                requested=max(_memory(row["ReqMem"], MB), tres(row["AllocTRES"])["mem"]),
+                unmeasured=next((reason for reason, applies in reasons.items() if applies), None),
+                text="\n".join("|".join(line.values()) for line in (row, *steps)),
+            )
+        )
+    return uses
+
+
+def _memory(text: str, unit: int = 1) -> int:
+    """'500M', '1234K', '1024', '' as bytes."""
+    if not text:
+        return 0
+    number, letter = re.fullmatch(r"([\d.]+)([KMGTP]?)", text).groups()
+    return int(float(number) * (1024 ** " KMGTP".index(letter) if letter else unit))
+
+
+def _seconds(text: str) -> float:
+    """'1-02:03:04' or '03:04.567'."""
+    days, _, rest = text.rpartition("-")
+    total = 0.0
+    for part in rest.split(":"):
+        total = total * 60 + float(part)
+    return total + int(days or 0) * DAY
 
 
 def queue(clusters: Iterable[Cluster], by: Sequence[str]) -> Totals:

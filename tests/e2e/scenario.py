@@ -12,9 +12,10 @@ import time
 from tests.e2e import judge
 from tests.support.slurm import Cluster, PrivateSlurm, wait_until
 
-# Every state that a job can be made to end in here. Not: boot_fail (needs nodes that boot), revoked (a federation),
-# out_of_memory (cgroups of one's own).
-FATES = frozenset("completed failed cancelled timeout node_fail preempted deadline requeued resizing".split())
+# Every state that a job can be made to end in here. Not: boot_fail (needs nodes that boot), revoked (a federation).
+FATES = frozenset("completed failed cancelled timeout node_fail preempted deadline requeued resizing out_of_memory".split())
+BUSY = "end=$(($(date +%s) + {seconds})); while [ $(date +%s) -lt $end ]; do :; done"
+FILLS = "perl -e '$filled = \"x\" x ({mebibytes} << 20); sleep {seconds}'"
 
 
 @dataclasses.dataclass
@@ -29,6 +30,7 @@ class Jobs:
     suspended: int
     resized: int
     late: int
+    greedy: int
     preempted: int
     preempted_for_good: int
 
@@ -38,13 +40,14 @@ def play(slurm: PrivateSlurm) -> int:
     first, second = slurm.clusters.values()
     jobs = _submit(first, second)
 
-    for job in (jobs.cancelled, jobs.requeued, jobs.resumed, jobs.suspended, jobs.resized):
+    for job in (jobs.cancelled, jobs.requeued, jobs.resumed, jobs.suspended, jobs.resized, jobs.greedy):
         first.wait_for_state(job, "RUNNING")
     for job in (jobs.preempted, jobs.preempted_for_good):
         second.wait_for_state(job, "RUNNING")
     time.sleep(4)  # seconds that count
     first.scancel(str(jobs.cancelled), str(jobs.held))
     first.scontrol("requeue", str(jobs.requeued))
+    first.run_out_of_memory(jobs.greedy)
     first.scontrol("release", str(jobs.late))
     for job in (jobs.resumed, jobs.suspended):
         first.scontrol("suspend", str(job))
@@ -98,6 +101,7 @@ def _submit(first: Cluster, second: Cluster) -> Jobs:
     # It lasts longest, so it goes first.
     timeout = physics("sleep 300", partition="short", time=1)
     requeued = first.sbatch("sleep 300", user="daemon", account="teaching", partition="cpu")
+    greedy = first.sbatch("sleep 300", user="daemon", account="teaching", partition="cpu", mem="100M")
     resumed = physics("sleep 45", mem="600M")
     suspended = physics("sleep 300", ntasks=3, qos="high")
     resized = physics("sleep 300", user="mail", nodes=2, ntasks=4, ntasks_per_node=2)
@@ -134,7 +138,12 @@ def _submit(first: Cluster, second: Cluster) -> Jobs:
     # Waits for GPUs that a running job holds.
     physics("sleep 300", partition="gpu", nodelist="g1", gres="gpu:a100:2", user="mail")
 
+    # What is used of what is there: CPU by one of two, in a step of its own too, and memory.
+    physics(BUSY.format(seconds=7), ntasks=2)
+    first.sbatch(f"srun sh -c '{BUSY.format(seconds=4)}'; sleep 2", user="mail", account="chemistry", partition="cpu", ntasks=2, mem="300M")
+    physics(FILLS.format(mebibytes=150, seconds=15), user="mail", mem="400M")
+
     second.sbatch("sleep 300", user="mail", account="physics", partition="cpu", hold=True, ntasks=2)
     return Jobs(
-        timeout, cancelled, held, requeued, resumed, suspended, resized, late, preempted, preempted_for_good
+        timeout, cancelled, held, requeued, resumed, suspended, resized, late, greedy, preempted, preempted_for_good
     )

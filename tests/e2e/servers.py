@@ -124,6 +124,14 @@ class Page:
             found[key] = in_slurms_units(labels, value)
         return found
 
+    def sums(self, metric: str, by: Sequence[str]) -> dict[tuple[str, ...], float]:
+        """The same of numbers that need not be whole."""
+        sums: dict[tuple[str, ...], float] = {}
+        for labels, value in self.samples[metric]:
+            key = tuple(labels[label] for label in by)
+            sums[key] = sums.get(key, 0) + value
+        return sums
+
     def lines(self, metric: str, labels: Mapping[str, str]) -> list[str]:
         """The lines of a metric that carry these labels."""
         wanted = [f'{label}="{value}"' for label, value in labels.items()]

@@ -205,6 +205,63 @@ class Run:
         # A busy machine may take longer than a second once in a while.
         self.comparison.check("scrapes are answered (PromQL)", answered > 0.95, f"{answered}: {self.exporter.log_tail()}")
 
+    def efficiency_is_what_seff_says(self) -> None:
+        """seff's formula of this release, worked out of what sacct prints."""
+        slurm_support.wait_until(lambda: self.open_steps() == 0, "the records of all steps", 60)
+        uses = judge.use(self.slurm)
+        page = self.exporter.once(int(time.time()))
+        told = "\n".join(one.text for one in uses)
+        measured = [one for one in uses if one.unmeasured is None]
+        sampled = [one for one in measured if one.peak]
+        by = ("cluster", "account", "reason")
+        unmeasured = judge.total((one for one in uses if one.unmeasured), ("cluster", "account", "unmeasured"), lambda _: 1)
+        actual = page.totals("slurmdbd_jobs_unmeasured_total", by)
+        self.comparison.compare("rows that cannot be measured, by reason", unmeasured, actual, 2, evidence=lambda _: told)
+        by = ("cluster", "partition", "account")
+        for kind, rows, share in (
+            ("CPU", measured, lambda one: one.cpu / one.available),
+            ("memory", sampled, lambda one: one.peak / one.requested),
+        ):
+            metric = f"slurmdbd_job_{kind.lower()}_efficiency_ratio"
+            buckets = judge.cumulative(rows, by, judge.EFFICIENCIES, share)
+            actual = page.totals(f"{metric}_bucket", (*by, "le"))
+            self.comparison.compare(f"rows by efficiency of {kind}: seff", buckets, actual, 30, evidence=lambda _: told)
+            # sacct cuts CPU to milliseconds, and we cut shares to millionths.
+            self.close(f"sum of efficiency of {kind}: seff", rows, by, share, page.sums(f"{metric}_sum", by), lambda one: 0.001 / one.available + 1e-6)
+        by = ("cluster", "account")
+        for what, amount in (("used", lambda one: one.cpu), ("idle", lambda one: max(0.0, one.available - one.cpu))):
+            actual = page.sums(f"slurmdbd_account_cpu_{what}_seconds_total", by)
+            self.close(f"CPU {what}: sacct", measured, by, amount, actual, lambda one: 0.001)
+        self.comparison.check("somebody was busy", max(one.cpu / one.available for one in measured) > 0.2, told)
+        self.comparison.check("somebody used memory", max(one.peak / one.requested for one in sampled) > 0.3, told)
+
+    def close(
+        self,
+        what: str,
+        rows: list[judge.Use],
+        by: Sequence[str],
+        amount: Callable[[judge.Use], float],
+        actual: dict[tuple[str, ...], float],
+        slack: Callable[[judge.Use], float],
+    ) -> None:
+        """Sums of fractions are equal but for the slack of each row."""
+        for key in sorted({tuple(getattr(one, label) for label in by) for one in rows}):
+            mine = [one for one in rows if tuple(getattr(one, label) for label in by) == key]
+            want, have = sum(map(amount, mine)), actual.get(key, 0.0)
+            right = abs(want - have) <= sum(map(slack, mine)) + 1e-9
+            self.comparison.check(what, right, f"{'/'.join(key)}: judge {want}, exporter {have}\n" + "\n".join(one.text for one in mine))
+
+    def open_steps(self) -> int:
+        """Of jobs that have ended, but for those that were resized: their steps began in another row."""
+        ask = "select count(*) from `{0}_step_table` s join `{0}_job_table` j using (job_db_inx)"
+        ask += " where s.state < 3 and j.time_end > 0 and j.state != 8192"
+        connection = self.database.connect()
+        try:
+            with connection.cursor() as cursor:
+                return sum((cursor.execute(ask.format(name)), cursor.fetchone()[0])[1] for name in CLUSTERS)
+        finally:
+            connection.close()
+
     def usage_is_what_sreport_will_say(self) -> None:
         """What is counted from jobs since the last roll-up is what sreport says once slurmdbd has rolled them up, all over."""
         by_account, by_user = ("cluster", "account", "tres"), ("cluster", "account", "user", "tres")
@@ -301,6 +358,7 @@ def run() -> Comparison:
         this.at_an_earlier_instant(middle)
         say("the page of a quiet instant and of an earlier one is compared")
         this.at_the_end()
+        this.efficiency_is_what_seff_says()
         this.usage_is_what_sreport_will_say()
         say("all jobs are over and Prometheus is compared")
     say("all is stopped")

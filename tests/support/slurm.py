@@ -190,6 +190,16 @@ class Cluster:
     def scancel(self, *args: str) -> str:
         return self.run("scancel", *args)
 
+    def run_out_of_memory(self, job: int) -> None:
+        """Tells slurmctld what slurmd tells it when the kernel has killed a job for its memory; real killing needs cgroups.
+
+        slurmctld and slurmdbd do the rest as ever. Slurm's library has a call for it and no command.
+        """
+        library = next(pathlib.Path("/usr/lib").glob("*/slurm-wlm/libslurmfull.so"))
+        sig_oom = 253  # slurm.h
+        call = f"l = ctypes.CDLL('{library}', ctypes.RTLD_GLOBAL); l.slurm_init(None); exit(l.slurm_complete_job({job}, {sig_oom}))"
+        self.run("/usr/bin/python3", "-c", f"import ctypes; {call}")
+
     def squeue(self, *args: str, fields: Sequence[str] = ("JobID", "State")) -> list[dict[str, str]]:
         """The jobs slurmctld knows, one task of an array a row; fields as squeue --Format names them."""
         # A width that nothing reaches: squeue cuts what is longer, and has no separator of its own.
