@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-BOARDS = ("overview", "accounts", "users", "outcomes", "capacity", "cost", "audit", "exporter")
+BOARDS = ("overview", "accounts", "users", "outcomes", "efficiency", "capacity", "cost", "audit", "exporter")
 
 
 def generated() -> dict[Path, str]:

@@ -23,7 +23,8 @@ from dashboards.sources.grafana import (
 )
 
 OVERVIEW, ACCOUNTS, USERS, OUTCOMES = "slurmdbd-overview", "slurmdbd-accounts", "slurmdbd-users", "slurmdbd-outcomes"
-CAPACITY, COST, AUDIT, EXPORTER = "slurmdbd-capacity", "slurmdbd-cost", "slurmdbd-audit", "slurmdbd-exporter"
+EFFICIENCY, CAPACITY, COST = "slurmdbd-efficiency", "slurmdbd-capacity", "slurmdbd-cost"
+AUDIT, EXPORTER = "slurmdbd-audit", "slurmdbd-exporter"
 
 # Ends that are nobody's wish. A timeout is the user's business as much as a failure.
 FAILED = "=~failed|timeout|out_of_memory|node_fail|boot_fail|deadline"

@@ -19,7 +19,7 @@ import pymysql
 
 from deploy.demo import site as sites
 from deploy.demo.site import Site
-from deploy.demo.workload import EXIT_CODES, Work, Workload, arrivals, node_names, queue
+from deploy.demo.workload import EXIT_CODES, Work, Workload, arrivals, gpu_usage, node_names, queue
 from tests.support import releases, schema
 from tests.support.accounting import ManualClock, SlurmdbdWriter
 from tests.support.arrays import task_mask
@@ -204,6 +204,8 @@ class History:
             cpu = wall * work.cpus * work.efficiency if works else wall * 0.001
             memory = int(work.mem_mb * 1_048_576 * min(1.05, work.efficiency * 0.9 + 0.05)) if works else 4_000_000
             used = usage_columns(cpu * 0.95, cpu * 0.05, memory // tasks if done else 0, memory if done else 0, tasks)
+            if works and work.gpus:
+                used["tres_usage_in_tot"] += f",{self._writer.tres_string(gpu_usage(work))}"
             state = min(int(row["state"]), 11) if done else int(JobState.RUNNING)
             base = {"job_db_inx": row["job_db_inx"], "id_step": int(step), "step_name": name, "nodelist": row["nodelist"]}
             base |= {"nodes_alloc": work.nodes, "state": state, "task_cnt": tasks, "time_start": row["time_start"]}

@@ -21,7 +21,7 @@ import pymysql
 
 from deploy.demo import site as sites
 from deploy.demo.site import Site
-from deploy.demo.workload import EXIT_CODES, Work, Workload, node_names
+from deploy.demo.workload import EXIT_CODES, Work, Workload, gpu_usage, node_names
 from tests.support import releases
 from tests.support.accounting import Job, JobState, SlurmdbdWriter, system_clock
 from tests.support.rollup import Rollup
@@ -148,7 +148,7 @@ class Simulator:
             state = JobState.COMPLETED if job.time_start == at else work.end
             with w.bundle():
                 peak = int(work.mem_mb * 2**20 * work.efficiency)
-                w.end_step(job, StepId.BATCH, at=at, user_cpu=used * 0.95, system_cpu=used * 0.05, peak_memory=peak)
+                w.end_step(job, StepId.BATCH, at=at, user_cpu=used * 0.95, system_cpu=used * 0.05, peak_memory=peak, more=gpu_usage(work))
                 w.end(job, state, at=at, exit_code=EXIT_CODES.get(state, 0), energy=int(seconds * work.cpus * 6))
             self._free[work.partition.name][0] += work.cpus
             self._free[work.partition.name][1] += work.gpus

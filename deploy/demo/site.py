@@ -130,7 +130,7 @@ def build(writer: SlurmdbdWriter, cluster: Cluster, seed: int) -> Site:
     """Writes the accounts, users, QOS and TRES of one cluster, as of the writer's clock."""
     rng = random.Random(f"{seed} {cluster.name}")
     with writer.bundle():
-        for name in ("gres/gpu", "gres/gpu:a100", "license/matlab"):
+        for name in ("gres/gpu", "gres/gpu:a100", "license/matlab", "gres/gpuutil", "gres/gpumem"):
             writer.add_tres(name)
         site = Site(cluster, [])
         for name, columns, _ in QOS[:1] + QOS[:0:-1]:  # preemptible before high, which names it

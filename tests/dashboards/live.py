@@ -23,6 +23,7 @@ EMPTY = (
     ("slurmdbd-accounts", "(Most used|Used|Fewest|Quotas).*", ".* billing.*", "the demo has no quotas of billing"),
     ("slurmdbd-accounts", "(Usage|Top users).*", ".* last_(quarter|year)", "the demo's history is shorter"),
     ("slurmdbd-outcomes", "(By partition C|Where failures cost most .|Accounts whose jobs fail most .)", "single", "one account's day in one partition"),
+    ("slurmdbd-efficiency", "GPUs of a typical job, by partition .", "single", "a partition without GPUs"),
 )
 
 # Labels that are often empty, which for Prometheus is the same as not there.
