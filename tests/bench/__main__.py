@@ -1,6 +1,6 @@
 """Measures, prints a table in Markdown, and ends with 0 if everything could be measured, whatever came out.
 
-python3 -m tests.bench --programs FOLDER --exporter FILE [--quick] [--json FILE] [--only polls,cold_start,reports,usage,scrapes,rendering]
+python3 -m tests.bench --programs FOLDER --exporter FILE [--quick] [--json FILE] [--only polls,collectors,cold_start,reports,usage,scrapes,rendering]
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cold_start, polls, rendering, reports, scrapes, usage
+from tests.bench import cold_start, collectors, polls, rendering, reports, scrapes, usage
 from tests.bench.database import SERVER_OPTIONS, JobDatabase, Size
 from tests.bench.report import Row, machine, table
 from tests.support.mariadb import PrivateMariaDB
 
-STEPS = ("polls", "cold_start", "reports", "usage", "scrapes", "rendering")
+STEPS = ("polls", "collectors", "cold_start", "reports", "usage", "scrapes", "rendering")
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,15 @@ def main() -> int:
         say(f"{step}: done")
 
     with ExitStack() as stack:
-        if {"polls", "cold_start", "reports"} & set(steps):
+        if {"polls", "collectors", "cold_start", "reports"} & set(steps):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-bench-")))
             server = stack.enter_context(PrivateMariaDB(options=SERVER_OPTIONS))
             large = fill(stack, server, "large", scale.large)
             if "polls" in steps:
                 small = fill(stack, server, "small", scale.small)
                 take("polls", polls.measure(options.exporter, small, large, scale.polls, folder))
+            if "collectors" in steps:
+                take("collectors", collectors.measure(options.exporter, large, max(3, scale.polls // 2)))
             if "cold_start" in steps:
                 take("cold_start", cold_start.measure(options.exporter, large, scale.starts))
             if "reports" in steps:
@@ -89,6 +91,8 @@ def main() -> int:
     print("## Benchmarks, small sizes that say nothing\n" if options.quick else "## Benchmarks\n")
     print("\n".join(f"- {text}" for text in about.values()))
     print(f"\n{table(rows)}")
+    if "collectors" in steps:
+        print(f"\n{collectors.table(details['collectors'])}")
     missed = [row for row in rows if row.met is False]
     print(f"\n{sum(row.met is True for row in rows)} as wanted, {len(missed)} not.")
     if options.json:
@@ -101,7 +105,7 @@ def fill(stack: ExitStack, server: PrivateMariaDB, name: str, size: Size) -> Job
     began = time.monotonic()
     database = JobDatabase(server, f"bench_{name}", size)
     stack.enter_context(closing(database))
-    say(f"{size.jobs:,} jobs written in {time.monotonic() - began:.0f} s")
+    say(f"{size.jobs:,} jobs and {database.steps:,} steps written in {time.monotonic() - began:.0f} s")
     return database
 
 

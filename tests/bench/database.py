@@ -14,7 +14,9 @@ from tests.support.mariadb import EXPORTER, PrivateMariaDB
 
 RELEASE = releases.RELEASES[-1]
 CLUSTER = "alpine"
-JOBS = f"{CLUSTER}_job_table"
+JOBS, STEPS = f"{CLUSTER}_job_table", f"{CLUSTER}_step_table"
+STEPS_OF_A_JOB = 5
+STEPS_FILLED = 50_000  # those of so many jobs with one statement
 RECENT_HOURS = 26  # as far back as the exporter's wide window goes
 RECENT_SECONDS = 3  # a job ends every three seconds
 HISTORY_DAYS = 365
@@ -121,12 +123,31 @@ class JobDatabase:
             )
         )
         self.execute("set session unique_checks = 1")
-        self.execute(f"analyze table {JOBS}")
+        self.steps = sum(self._fill_steps(first) for first in range(1, self.size.jobs + 1, STEPS_FILLED))
+        self.execute(f"analyze table {JOBS}, {STEPS}")
         self._next = self.size.jobs + 1
+
+    def _fill_steps(self, first: int) -> int:
+        """Batch, extern and three of srun, of which the last one does the work; of the jobs from `first` on that have started."""
+        used = "if(time_end > 0, concat('1=1000,2=', (4000 << (id_job % 6)) * 10000 * (id_job % 99), ',6=1000,7=5000000,8=0'), '')"
+        ran = "if(time_end > time_start, time_end - time_start, 0) * cpus_req"
+        return self.execute(
+            f"insert into {STEPS} (job_db_inx, id_step, step_name, nodelist, nodes_alloc, state, task_cnt, time_start, time_end, user_sec,"
+            " sys_sec, tres_alloc, tres_usage_in_max, tres_usage_in_tot, tres_usage_in_ave, tres_usage_in_min)"
+            " select straight_join job_db_inx, elt(seq, -5, -4, 0, 1, 2), 'step', nodelist, 1, if(time_end > 0, 3, 1), 1, time_start, time_end,"
+            f" if(seq = {STEPS_OF_A_JOB}, {ran} * (id_job % 90) div 100, 0), 1, '1=1,2=4000,4=1', {used}, {used}, {used}, {used}"
+            f" from {JOBS} join seq_1_to_{STEPS_OF_A_JOB}"
+            f" where id_job between {first} and {first + STEPS_FILLED - 1} and time_start > 0 and state != 0"
+        )
 
     def trickle(self, jobs: int) -> None:
         """As many open jobs end now, and others are submitted."""
         self.execute("begin")
+        self.execute(
+            f"update (select job_db_inx from {JOBS} where time_end = 0 and state = 1 order by job_db_inx limit {jobs}) ending"
+            f" join {STEPS} step using (job_db_inx) set step.time_end = unix_timestamp(), step.state = 3, step.user_sec = 1,"
+            " step.tres_usage_in_tot = '1=1000,2=1000000'"
+        )
         self.execute(
             f"update {JOBS} set time_end = unix_timestamp(), mod_time = unix_timestamp(), state = 3"
             f" where time_end = 0 and state = 1 order by job_db_inx limit {jobs}"

@@ -56,7 +56,7 @@ def exporter_environment(database: JobDatabase) -> dict[str, str]:
 
 
 def measure(exporter: Path, small: JobDatabase, large: JobDatabase, runs: int, folder: Path) -> tuple[list[Row], dict[str, Any]]:
-    polls, processes = _poll(exporter, (small, large), runs)
+    polls, processes = poll(exporter, (small, large), runs)
     plain = _group_by(large, max(3, runs // 3), folder)
     few, many = f"{small.size.jobs:,}", f"{large.size.jobs:,}"
     rows = {db.name: Figure.of((poll.rows for poll in polls[db.name]), "rows") for db in (small, large)}
@@ -76,14 +76,16 @@ def measure(exporter: Path, small: JobDatabase, large: JobDatabase, runs: int, f
     return table, {"purposes": {db.name: _by_purpose(polls[db.name]) for db in (small, large)}}
 
 
-def _poll(exporter: Path, databases: tuple[JobDatabase, ...], runs: int) -> tuple[dict[str, list[Poll]], dict[str, tuple[Figure, Figure]]]:
-    """Polls of exporters that run side by side, a little apart, and each one's CPU time of a poll and memory."""
+def poll(
+    exporter: Path, databases: tuple[JobDatabase, ...], runs: int, *more: str
+) -> tuple[dict[str, list[Poll]], dict[str, tuple[Figure, Figure]]]:
+    """Polls of exporters (with further flags) that run side by side, a little apart, and each one's CPU time of a poll and memory."""
     running: dict[str, Program] = {}
     with StatementLog(databases[0].server) as log:
         try:
             for database in databases:
                 flags = (f"--poll.interval={INTERVAL}s", f"--web.listen-address=127.0.0.1:{free_port()}")
-                running[database.name] = Program(exporter_command(exporter, database, *flags), exporter_environment(database))
+                running[database.name] = Program(exporter_command(exporter, database, *flags, *more), exporter_environment(database))
                 time.sleep(INTERVAL / len(databases))
             cpu: dict[str, list[float]] = {database.name: [] for database in databases}
             before: dict[str, tuple[int, float]] = {}
@@ -100,7 +102,7 @@ def _poll(exporter: Path, databases: tuple[JobDatabase, ...], runs: int) -> tupl
                     if count and now[0] > count:
                         cpu[name].append((now[1] - seconds) / (now[0] - count))
                     before[name] = now
-                if all(len(polls.get(database.name, ())) >= runs for database in databases):
+                if all(len(polls.get(database.name, ())) >= runs and cpu[database.name] for database in databases):
                     memory = {name: program.resident() for name, program in running.items()}
                     return polls, {name: (Figure.of(cpu[name], "s"), Figure.of([memory[name]], "B")) for name in running}
                 if time.monotonic() > deadline:
