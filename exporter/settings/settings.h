@@ -26,7 +26,7 @@ namespace exporter {
 struct CollectorInfo {
   std::string name;  // [a-z0-9_]+
   bool enabled_by_default = true;
-  std::string help;   // one sentence, with its full stop
+  std::string help;     // one sentence, with its full stop
   std::string needs{};  // the setting without which it is off; "": none
 };
 

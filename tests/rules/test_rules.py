@@ -47,6 +47,8 @@ def test_rules_are_valid_and_without_lint() -> None:
 def test_the_scrape_configuration_loads_them() -> None:
     output = promtool("check", "config", ROOT / "deploy/prometheus/prometheus.yml")
     assert f"{len(RULES)} rule files found" in output, output
+    readme = (ROOT / "deploy/prometheus/README.md").read_text()
+    assert all(f"| `rules/{path.name}` |" in readme for path in RULES)
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
