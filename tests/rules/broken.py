@@ -49,7 +49,7 @@ BROKEN = (
     (COST, "ratio >= 1\n", "ratio > 1\n", "cost"),
     (COST, "elapsed:ratio >= 0.1)", "elapsed:ratio)", "cost"),
     (COST, "            slurmdbd_account_budget_used or slurmdbd_department_budget_used", "            slurmdbd_department_budget_used", "cost"),
-    (COST, "> 1\n            and budget", ">= 1\n            and budget", "cost"),
+    (COST, "> 1\n            and budget", "> 1.2\n            and budget", "cost"),
     (COST, "for: 6h", "for: 5h", "cost"),
     (COST, "            and on () slurmdbd_department_list_cost{department!=\"\"}\n", "", "cost"),
     (COST, "{department=\"\",period=\"month\"}", "{period=\"month\"}", "cost"),
