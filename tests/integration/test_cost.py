@@ -244,7 +244,7 @@ def test_a_purged_period_has_no_cost(server: PrivateMariaDB, once: RunOnce) -> N
 def test_costs_follow_what_is_corrected(recent: Accounting, start: Start, once: RunOnce, tmp_path: Path) -> None:
     """Served for a while, as a fresh one has it: late ends, another outcome, a new user, an account that moves."""
     writer = recent.writers["alpha"]
-    wanted = flags(recent) | {"poll.interval": "1s", "counter.settle": "0s", "counter.wide-interval": "2s"}
+    wanted = flags(recent) | {"poll.interval": "1s", "counter.settle": "0s"}
     del wanted["as-of"]
     exporter = start(wanted)
     ada = writer.association("physics", "ada")
