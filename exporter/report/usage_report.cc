@@ -39,8 +39,10 @@ std::string WhyNotRollUps(const Request& request, slurmdb::History& history) {
         return fmt::format("usage is not rolled up by wckey and {}", DimensionName(other));
     }
   }
+  // One that goes on is cut to what is rolled up.
   for (const std::int64_t border : {request.window.from, request.window.to}) {
-    if (slurmdb::HourStart(history.calendar(), border) != border) return "usage is rolled up by whole hours";
+    if (border < request.as_of && slurmdb::HourStart(history.calendar(), border) != border)
+      return "usage is rolled up by whole hours";
   }
   for (const std::string& name : history.clusters()) {
     if (!request.Accepts(Dimension::kCluster, name)) continue;

@@ -125,6 +125,36 @@ TEST(WritersTest, GroupsDigits) {
   EXPECT_EQ(Grouped(""), "");
 }
 
+TEST(WritersTest, AmountsAddUpExactly) {
+  EXPECT_EQ(Sum({"0.10"}, {"0.20"}).digits, "0.30");
+  EXPECT_EQ(Sum({"0.10"}, {"-1.255"}).digits, "-1.155");
+  EXPECT_EQ(Sum({"0"}, {"-0.05"}).digits, "-0.05");
+  EXPECT_EQ(Sum({"99999999999999999.99"}, {"0.01"}).digits, "100000000000000000.00");
+}
+
+TEST(WritersTest, FocusIsOfCostsByDepartment) {
+  std::string text;
+  const auto writer = MakeFocusWriter([&](std::string_view bytes) { text += bytes; });
+  EXPECT_THROW(writer->Begin(SomeHead()), std::runtime_error);
+  Head head;
+  head.columns = {{"department", ColumnKind::kText, ""}, {"account", ColumnKind::kText, ""},
+                  {"user", ColumnKind::kText, ""},       {"charge", ColumnKind::kText, ""},
+                  {"list", ColumnKind::kDecimal, "EUR"}, {"billed", ColumnKind::kDecimal, "EUR"},
+                  {"free", ColumnKind::kDecimal, "EUR"}};
+  head.from = 0;
+  head.to = 86400;
+  writer->Begin(head);
+  writer->Add({"arts", "music", "ada", "usage", Decimal{"2.00"}, Decimal{"1.50"}, Decimal{"0.00"}});
+  writer->Add({"arts", "music", "", "free quota", Decimal{"0.00"}, Decimal{"0.00"}, Decimal{"0.40"}});
+  EXPECT_NE(text.find("1.50,arts,arts,EUR,1970-01-02T00:00:00Z,1970-01-01T00:00:00Z,Usage,,Compute jobs,"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("music,music,\"{\"\"user\"\":\"\"ada\"\"}\""), std::string::npos) << text;
+  EXPECT_NE(text.find("-0.40,arts,arts,EUR,1970-01-02T00:00:00Z,1970-01-01T00:00:00Z,Credit,,Free quota,"),
+            std::string::npos)
+      << text;
+}
+
 TEST(WritersTest, UnknownFormsAreNone) {
   EXPECT_EQ(MakeWriter("xml", [](std::string_view) {}), nullptr);
 }
