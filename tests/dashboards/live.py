@@ -22,6 +22,7 @@ EMPTY = (
     ("slurmdbd-accounts", "Runs out A|Quotas F", ".*", "quotas that last, as some do"),
     ("slurmdbd-accounts", "(Most used|Used|Fewest|Quotas).*", ".* billing.*", "the demo has no quotas of billing"),
     ("slurmdbd-accounts", "(Usage|Top users).*", ".* last_(quarter|year)", "the demo's history is shorter"),
+    ("slurmdbd-cost", "(Accounts without a department|What has no price) A", ".*", "all that the demo uses is paid by somebody"),
     ("slurmdbd-outcomes", "(By partition C|Where failures cost most .|Accounts whose jobs fail most .)", "single", "one account's day in one partition"),
     ("slurmdbd-efficiency", "GPUs of a typical job, by partition .", "single", "a partition without GPUs"),
 )
