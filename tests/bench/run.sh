@@ -5,7 +5,7 @@
 #   tests/bench/run.sh                   all of them, some minutes; leave the machine alone meanwhile
 #   tests/bench/run.sh --quick           small sizes, to see that they work
 #   tests/bench/run.sh --json FILE       and write all figures to a file
-#   tests/bench/run.sh --only STEP,STEP  of polls, collectors, cold_start, usage, scrapes, rendering
+#   tests/bench/run.sh --only STEP,STEP  of polls, collectors, cold_start, reports, usage, scrapes, rendering
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly build=build/bench
