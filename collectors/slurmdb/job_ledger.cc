@@ -49,10 +49,11 @@ std::int64_t Signed(std::uint64_t time) {
 
 bool Ran(const JobRow& row, JobState state) {
   if (state == JobState::kPending || !IsInstant(row.time_start)) return false;
-  if (row.time_end == 0 || !row.tres_alloc.empty()) return true;
+  if (!row.tres_alloc.empty()) return true;
+  // Without resources it never held any. Such a row may be seen before its end is written.
   if (state == JobState::kCancelled || state == JobState::kDeadline || state == JobState::kRevoked)
     return false;
-  return row.time_start < row.time_end;
+  return row.time_end == 0 || row.time_start < row.time_end;
 }
 
 // Does the hourly roll-up count this row's allocation? It does not look at the state.

@@ -72,6 +72,7 @@ TEST(JobLedgerTest, WhatOneRowCounts) {
       {"cancelled while pending", {0, 1, e, 0, e + 10, 4, 0, 1, ""}, {}, 0, 0},
       {"cancelled while pending, inserted at its end", {0, 1, e, e + 10, e + 10, 4, 0, 1, ""}, {}, 0, 0},
       {"cancelled while pending, forecast before its end", {0, 1, e, e + 5, e + 10, 4, 0, 1, ""}, {}, 0, 0},
+      {"cancelled while pending, its end not written yet", {0, 1, e, e + 5, 0, 4, 0, 1, ""}, {}, 0, 0},
       {"started, start record lost", {0, 1, e, e + 5, e + 10, 3, 0, 1, ""}, {}, 0, 1},
       {"starts after it ends", {0, 1, e, e + 100, e + 90, 3}, {}, 0, 1},
       {"no time at all", {0, 1, e, e + 100, e + 100, 5}, {}, 0, 1},
