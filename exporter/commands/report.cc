@@ -23,6 +23,7 @@
 #include "exporter/report/cost_report.h"
 #include "exporter/report/job_fields.h"
 #include "exporter/report/jobs_report.h"
+#include "exporter/report/quota_report.h"
 #include "exporter/report/recorded.h"
 #include "exporter/report/sheet.h"
 #include "exporter/report/usage_report.h"
@@ -36,11 +37,11 @@ namespace {
 using namespace report;
 
 constexpr const char* kHelp =
-    "usage: slurmdbd_exporter report usage|cost|jobs|transactions [<flags>]\n"
+    "usage: slurmdbd_exporter report usage|cost|quota|jobs|transactions [<flags>]\n"
     "       slurmdbd_exporter report verify FILE [<flags>]\n\n"
     "Usage as sreport, job rows as sacct and changes as sacctmgr have them, and what jobs cost, of any "
-    "period, "
-    "with\nwhat is needed to trust it; and whether a report that was kept, as JSON or CSV, still holds.\n\n"
+    "period;\nand what is used of quotas now. With what is needed to trust it; and whether a report that was "
+    "kept, as JSON\nor CSV, still holds.\n\n"
     "Flags, besides those of slurmdbd_exporter for the database, clusters, the time zone and --config.file:\n"
     "  --period=PERIOD      2025, 2025-Q1, 2025-03, 2025-03-14; year, quarter, month, day, or last-month and "
     "so on.\n"
@@ -162,6 +163,9 @@ void Refuse(const Flags& flags, const std::string& report) {
     if (given && std::find(reports.begin(), reports.end(), report) == reports.end())
       throw std::runtime_error(fmt::format("--{} does not go together with report {}", flag, report));
   };
+  only_of(!flags.period.empty(), "period", {"usage", "cost", "jobs", "transactions"});
+  only_of(!flags.from.empty(), "from", {"usage", "cost", "jobs", "transactions"});
+  only_of(!flags.to.empty(), "to", {"usage", "cost", "jobs", "transactions"});
   only_of(!flags.by.empty(), "by", {"usage", "cost"});
   only_of(!flags.tres.empty(), "tres", {"usage"});
   only_of(!flags.source.empty(), "source", {"usage"});
@@ -172,6 +176,8 @@ void Refuse(const Flags& flags, const std::string& report) {
     const std::string name(DimensionName(dimension));
     if (dimension == Dimension::kDepartment) {
       only_of(true, name.c_str(), {"usage", "cost"});
+    } else if (dimension == Dimension::kAccount || dimension == Dimension::kQos) {
+      only_of(true, name.c_str(), {"usage", "jobs", "cost", "quota"});
     } else if (dimension != Dimension::kCluster && dimension != Dimension::kUser) {
       only_of(true, name.c_str(), {"usage", "jobs", "cost"});
     }
@@ -182,7 +188,8 @@ Request RequestOf(const Flags& flags, const std::string& report, slurmdb::Histor
   Request request;
   request.report = report;
   request.as_of = history.now();
-  request.window = WindowOf(flags, report, history.calendar(), history.now());
+  request.window = report == "quota" ? Window{history.now(), history.now()}
+                                     : WindowOf(flags, report, history.calendar(), history.now());
   request.only = flags.only;
   request.tree = flags.tree;
   request.truncate = flags.truncate;
@@ -294,9 +301,13 @@ class Output {
 };
 
 std::string TitleOf(const Request& request, const slurmdb::Calendar& calendar) {
-  const std::string name = request.report == "usage"  ? "Usage"
-                           : request.report == "jobs" ? "Jobs"
-                                                      : "Changes";
+  static const std::map<std::string, std::string> kNames = {{"usage", "Usage"},
+                                                            {"cost", "Cost"},
+                                                            {"quota", "Quotas"},
+                                                            {"jobs", "Jobs"},
+                                                            {"transactions", "Changes"}};
+  const std::string& name = kNames.at(request.report);
+  if (request.report == "quota") return fmt::format("{} {}", name, calendar.Text(request.as_of));
   // Both ends at midnight: the days tell it.
   const std::string from = calendar.Text(request.window.from);
   const std::string to = calendar.Text(request.window.to);
@@ -313,9 +324,10 @@ Head HeadOf(const Request& request, const slurmdb::History& history) {
   head.from = request.window.from;
   head.to = request.window.to;
   head.title = TitleOf(request, history.calendar());
-  head.facts.emplace_back("Period",
-                          fmt::format("{} to {}, {}", history.calendar().Text(request.window.from),
-                                      history.calendar().Text(request.window.to), history.calendar().zone()));
+  if (request.report != "quota")
+    head.facts.emplace_back(
+        "Period", fmt::format("{} to {}, {}", history.calendar().Text(request.window.from),
+                              history.calendar().Text(request.window.to), history.calendar().zone()));
   if (request.report == "usage") {
     head.facts.emplace_back("Source", request.source == Source::kRollUps
                                           ? "what slurmdbd has rolled up, as sreport"
@@ -327,6 +339,9 @@ Head HeadOf(const Request& request, const slurmdb::History& history) {
     head.facts.emplace_back("Source", "job rows cut at the period, priced by the price book");
     if (request.tree)
       head.facts.emplace_back("Accounts", "with all accounts below them; the total counts each once");
+  } else if (request.report == "quota") {
+    head.facts.emplace_back("Source", "GrpTRESMins and GrpWall, against job rows as slurmctld counts them");
+    head.facts.emplace_back("Amounts", "TRES-seconds in Slurm's units (mem in MiB); wall in seconds");
   } else if (request.report == "jobs") {
     head.facts.emplace_back("Source", request.truncate
                                           ? "job rows cut at the period, as sacct -D -X --truncate"
@@ -346,7 +361,9 @@ const pricing::PriceBook& PriceBookOf(const Config& config) {
   return *config.cost.price_book;
 }
 
-void Make(const Request& request, const Config& config, slurmdb::History& history, Sheet& sheet) {
+// Returns what was found out about its completeness on the way.
+std::vector<Check> Make(const Request& request, const Config& config, slurmdb::History& history,
+                        Sheet& sheet) {
   ProgressLine progress;
   Head head = HeadOf(request, history);
   if (request.report == "usage") {
@@ -363,15 +380,19 @@ void Make(const Request& request, const Config& config, slurmdb::History& histor
     MakeCost(request, book, history, progress.Show(), head, sheet);
   } else if (request.report == "jobs") {
     MakeJobs(request, history, progress.Show(), head, sheet);
+  } else if (request.report == "quota") {
+    return MakeQuota(request, AccountingOptionsOf(config), head, sheet);
   } else {
     MakeTransactions(request, history, head, sheet);
   }
+  return {};
 }
 
 std::vector<Check> ChecksOf(const Request& request, std::int64_t asked_to, const Config& config,
                             slurmdb::History& history) {
   if (request.report == "transactions") return {};
-  std::vector<Check> checks = CheckHistory(request, asked_to, history);
+  std::vector<Check> checks;
+  if (request.report != "quota") checks = CheckHistory(request, asked_to, history);
   const std::vector<Check> audit = CheckAudit(request, AccountingOptionsOf(config), history.now());
   checks.insert(checks.end(), audit.begin(), audit.end());
   return checks;
@@ -394,8 +415,8 @@ int Write(const std::string& report, const Flags& flags) {
   Output output(flags.output);
   const std::unique_ptr<Writer> writer = MakeWriter(flags.format, output.emit());
   Sheet sheet(*writer);
-  Make(request, flags.config, history, sheet);
-  const std::vector<Check> checks = ChecksOf(request, asked_to, flags.config, history);
+  std::vector<Check> checks = Make(request, flags.config, history, sheet);
+  for (Check& check : ChecksOf(request, asked_to, flags.config, history)) checks.push_back(std::move(check));
   nlohmann::ordered_json provenance;
   provenance["verdict"] = Verdict(checks);
   provenance["checks"] = ToJson(checks);
@@ -474,9 +495,11 @@ int RunReport(const std::vector<std::string>& arguments) {
       file = rest[0];
       rest.erase(rest.begin());
     }
-  } else if (report != "usage" && report != "cost" && report != "jobs" && report != "transactions") {
+  } else if (report != "usage" && report != "cost" && report != "quota" && report != "jobs" &&
+             report != "transactions") {
     throw std::runtime_error(
-        "report needs one of usage, cost, jobs, transactions and verify first; report --help tells more");
+        "report needs one of usage, cost, quota, jobs, transactions and verify first; report --help tells "
+        "more");
   }
   const Flags flags(std::move(rest));
   if (flags.help) {

@@ -20,6 +20,7 @@ from tests.integration.conftest import SECRETS
 from tests.integration.database import Accounting, GeneralLog, database_user, execute, run_jobs
 from tests.integration.exporter import Flags, flags_for, run_once
 from tests.integration.releases import Released
+from tests.integration.samples import check_text
 from tests.integration.test_explain import LARGE, OPTIMISED_AWAY, explain, purpose_of, sample
 from tests.support.releases import RELEASES, at_least
 from tests.support.values import JobState
@@ -187,6 +188,8 @@ def test_an_incomplete_period_says_so(accounting: Accounting) -> None:
         (("jobs", "--format=xml"), "--format:"),
         (("jobs", "--output=/nowhere/at/all"), "--output:"),
         (("transactions", "--tree"), "--tree"),
+        (("quota", "--period=month"), "--period"),
+        (("quota", "--partition=cpu"), "--partition"),
         (("verify",), "needs a file"),
         (("verify", "/nowhere"), "/nowhere"),
         (("nonsense",), "report needs one of"),
@@ -300,3 +303,36 @@ def test_costs_are_those_of_the_page(accounting: Accounting, tmp_path: Path) -> 
     book.write_text(BOOK.replace("0.75", "0.76"))
     done = report(flags, "verify", str(file), f"--cost.price-book={book}")
     assert done.returncode == 1 and "the price book is another one now" in done.stdout
+
+
+def test_quotas_are_those_of_the_page(accounting: Accounting, tmp_path: Path) -> None:
+    writer = accounting.writers["alpha"]
+    run_jobs(writer, 3, 100, cpus=3)
+    now = int(time.time())
+    writer.start(writer.submit(writer.association("physics", "ada"), at=now - 300, cpus=2, timelimit=60), at=now - 200)
+    settings = {"quota.decay-half-life": "0", "quota.reset-period": "monthly", "timezone": "UTC"}
+    flags = flags_for(accounting.server)
+    arguments = [f"--{key}={value}" for key, value in settings.items() if key != "timezone"]
+    told = made(flags, "quota", *arguments)
+    page = run_once(flags | settings | {"as-of": rfc3339(told["provenance"]["request"]["as_of"])}, SECRETS)
+    assert page.code == 0, page.log
+    samples = check_text(page.text)
+    compared = 0
+    for cluster, account, user, partition, qos, tres, limit, used, committed, percent in told["lines"]:
+        labels = {"cluster": cluster, "qos": qos} if qos else {"cluster": cluster, "account": account, "user": user, "partition": partition}
+        unit = 2**20 if tres == "mem" else 1
+        for name, value in (("limit", limit), ("used", used), ("committed", committed)):
+            shown = samples.value(f"slurmdbd_{'qos_' if qos else ''}quota_{name}_tres_seconds", **labels, tres=tres)
+            assert shown is not None and round(shown / unit) == value, (labels, tres, name)
+            compared += 1
+        assert limit == 0 or abs(float(percent) - 100 * used / limit) <= 0.051
+    assert compared >= 6
+    cpu = next(line for line in told["lines"] if line[1] == "physics" and not line[2] and line[5] == "cpu")
+    assert cpu[7] >= 900 and cpu[8] > 0
+    assert [(check["check"], check["ok"]) for check in told["provenance"]["checks"] if check["check"] == "exact"] == [("exact", True)]
+    assert told["provenance"]["request"]["report"] == "quota"
+    nobody = made(flags, "quota", *arguments, "-A", "nobody")
+    assert nobody["lines"] == []
+    file = tmp_path / "quota.json"
+    assert report(flags, "quota", *arguments, "--format=json", f"--output={file}").returncode == 0
+    assert report(flags, "verify", str(file), *arguments).stdout.startswith("holds")

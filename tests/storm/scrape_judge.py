@@ -29,6 +29,12 @@ def differences(here: Usage | Counts, there: Usage | Counts) -> list[str]:
     return [f"{key}: {here.get(key, 0)} instead of {there.get(key, 0)}" for key in sorted(here.keys() | there.keys()) if here.get(key, 0) != there.get(key, 0)]
 
 
+def from_steps(key: Key) -> bool:
+    """What jobs used of what they held: the copies of the tables have no steps, so nobody knows what was taken back of it."""
+    return key[0].startswith(("slurmdbd_job_cpu_efficiency", "slurmdbd_job_memory_", "slurmdbd_job_gpu_", "slurmdbd_jobs_unmeasured_",
+                              "slurmdbd_account_cpu_", "slurmdbd_account_memory_"))  # fmt: skip
+
+
 def unfinished(key: Key) -> bool:
     """Of rows that slurmdbd made up from an end whose start had not come, with neither partition nor QOS: a moment later they have
     both. A copy of the tables that falls between two such moments does not hold them, a poll may."""
