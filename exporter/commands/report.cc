@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@
 #include "exporter/log.h"
 #include "exporter/report/checks.h"
 #include "exporter/report/cost_report.h"
+#include "exporter/report/efficiency_report.h"
 #include "exporter/report/job_fields.h"
 #include "exporter/report/jobs_report.h"
 #include "exporter/report/quota_report.h"
@@ -37,10 +39,11 @@ namespace {
 using namespace report;
 
 constexpr const char* kHelp =
-    "usage: slurmdbd_exporter report usage|cost|quota|jobs|transactions [<flags>]\n"
+    "usage: slurmdbd_exporter report usage|cost|efficiency|quota|jobs|transactions [<flags>]\n"
     "       slurmdbd_exporter report verify FILE [<flags>]\n\n"
-    "Usage as sreport, job rows as sacct and changes as sacctmgr have them, and what jobs cost, of any "
-    "period;\nand what is used of quotas now. With what is needed to trust it; and whether a report that was "
+    "Usage as sreport, job rows as sacct and changes as sacctmgr have them, what jobs cost and how well they "
+    "used\nwhat they had, of any period; and what is used of quotas now. With what is needed to trust it; "
+    "and whether a report that was "
     "kept, as JSON\nor CSV, still holds.\n\n"
     "Flags, besides those of slurmdbd_exporter for the database, clusters, the time zone and --config.file:\n"
     "  --period=PERIOD      2025, 2025-Q1, 2025-03, 2025-03-14; year, quarter, month, day, or last-month and "
@@ -60,6 +63,8 @@ constexpr const char* kHelp =
     "  -T, --truncate       Of jobs: cut times at the period, as sacct does.\n"
     "  --format=FORM        table, csv, json, markdown or html; of cost also focus.\n"
     "  --output=FILE        Where it goes; without it, standard output.\n";
+
+constexpr std::array kReports = {"usage", "cost", "efficiency", "quota", "jobs", "transactions"};
 
 std::vector<std::string> Split(const std::string& flag, const std::string& text) {
   std::vector<std::string> parts;
@@ -163,21 +168,23 @@ void Refuse(const Flags& flags, const std::string& report) {
     if (given && std::find(reports.begin(), reports.end(), report) == reports.end())
       throw std::runtime_error(fmt::format("--{} does not go together with report {}", flag, report));
   };
-  only_of(!flags.period.empty(), "period", {"usage", "cost", "jobs", "transactions"});
-  only_of(!flags.from.empty(), "from", {"usage", "cost", "jobs", "transactions"});
-  only_of(!flags.to.empty(), "to", {"usage", "cost", "jobs", "transactions"});
-  only_of(!flags.by.empty(), "by", {"usage", "cost"});
+  only_of(!flags.period.empty(), "period", {"usage", "cost", "efficiency", "jobs", "transactions"});
+  only_of(!flags.from.empty(), "from", {"usage", "cost", "efficiency", "jobs", "transactions"});
+  only_of(!flags.to.empty(), "to", {"usage", "cost", "efficiency", "jobs", "transactions"});
+  only_of(!flags.by.empty(), "by", {"usage", "cost", "efficiency"});
   only_of(!flags.tres.empty(), "tres", {"usage"});
   only_of(!flags.source.empty(), "source", {"usage"});
   only_of(!flags.fields.empty(), "fields", {"jobs"});
   only_of(flags.truncate, "truncate", {"jobs"});
-  only_of(flags.tree, "tree", {"usage", "jobs", "cost"});
+  only_of(flags.tree, "tree", {"usage", "jobs", "cost", "efficiency"});
   for (const auto& [dimension, names] : flags.only) {
     const std::string name(DimensionName(dimension));
     if (dimension == Dimension::kDepartment) {
-      only_of(true, name.c_str(), {"usage", "cost"});
+      only_of(true, name.c_str(), {"usage", "cost", "efficiency"});
     } else if (dimension == Dimension::kAccount || dimension == Dimension::kQos) {
-      only_of(true, name.c_str(), {"usage", "jobs", "cost", "quota"});
+      only_of(true, name.c_str(), {"usage", "jobs", "cost", "efficiency", "quota"});
+    } else if (dimension == Dimension::kPartition) {
+      only_of(true, name.c_str(), {"usage", "jobs", "cost", "efficiency"});
     } else if (dimension != Dimension::kCluster && dimension != Dimension::kUser) {
       only_of(true, name.c_str(), {"usage", "jobs", "cost"});
     }
@@ -193,15 +200,18 @@ Request RequestOf(const Flags& flags, const std::string& report, slurmdb::Histor
   request.only = flags.only;
   request.tree = flags.tree;
   request.truncate = flags.truncate;
-  if (report == "usage" || report == "cost") {
-    const std::string by = report == "usage" ? "cluster,account,user" : "department,account";
+  if (report == "usage" || report == "cost" || report == "efficiency") {
+    const std::string by = report == "cost" ? "department,account" : "cluster,account,user";
     for (const std::string& name : Split("by", flags.by.empty() ? by : flags.by)) {
       const std::optional<Dimension> dimension = DimensionOf(name);
       if (!dimension) throw std::runtime_error("--by: nothing is parted by " + log::Quote(name));
       if (request.By(*dimension)) throw std::runtime_error("--by: " + name + " is there twice");
+      if (report == "efficiency" && (*dimension == Dimension::kWckey || *dimension == Dimension::kDay ||
+                                     *dimension == Dimension::kMonth))
+        throw std::runtime_error("--by: efficiency is not parted by " + name);
       request.by.push_back(*dimension);
     }
-    if (report == "cost") request.source = Source::kJobs;
+    if (report != "usage") request.source = Source::kJobs;
     if (!flags.source.empty()) {
       if (flags.source != "rollups" && flags.source != "jobs")
         throw std::runtime_error("--source: " + log::Quote(flags.source) + " is neither rollups nor jobs");
@@ -301,11 +311,9 @@ class Output {
 };
 
 std::string TitleOf(const Request& request, const slurmdb::Calendar& calendar) {
-  static const std::map<std::string, std::string> kNames = {{"usage", "Usage"},
-                                                            {"cost", "Cost"},
-                                                            {"quota", "Quotas"},
-                                                            {"jobs", "Jobs"},
-                                                            {"transactions", "Changes"}};
+  static const std::map<std::string, std::string> kNames = {
+      {"usage", "Usage"},  {"cost", "Cost"}, {"efficiency", "Efficiency"},
+      {"quota", "Quotas"}, {"jobs", "Jobs"}, {"transactions", "Changes"}};
   const std::string& name = kNames.at(request.report);
   if (request.report == "quota") return fmt::format("{} {}", name, calendar.Text(request.as_of));
   // Both ends at midnight: the days tell it.
@@ -339,6 +347,12 @@ Head HeadOf(const Request& request, const slurmdb::History& history) {
     head.facts.emplace_back("Source", "job rows cut at the period, priced by the price book");
     if (request.tree)
       head.facts.emplace_back("Accounts", "with all accounts below them; the total counts each once");
+  } else if (request.report == "efficiency") {
+    head.facts.emplace_back("Source", "job rows that ended in the period, and their steps, as seff");
+    head.facts.emplace_back(
+        "Amounts", "CPU in core-seconds; memory in byte-seconds, as if the peak had been used all the time");
+    if (request.tree)
+      head.facts.emplace_back("Accounts", "with all accounts below them; the total counts each once");
   } else if (request.report == "quota") {
     head.facts.emplace_back("Source", "GrpTRESMins and GrpWall, against job rows as slurmctld counts them");
     head.facts.emplace_back("Amounts", "TRES-seconds in Slurm's units (mem in MiB); wall in seconds");
@@ -361,17 +375,19 @@ const pricing::PriceBook& PriceBookOf(const Config& config) {
   return *config.cost.price_book;
 }
 
+// The price book knows better than accounts' organizations, when there is one.
+pricing::Departments DepartmentsOf(const Config& config) {
+  return config.cost.price_book != nullptr ? config.cost.price_book->departments
+                                           : pricing::Departments::ByOrganization();
+}
+
 // Returns what was found out about its completeness on the way.
 std::vector<Check> Make(const Request& request, const Config& config, slurmdb::History& history,
                         Sheet& sheet) {
   ProgressLine progress;
   Head head = HeadOf(request, history);
   if (request.report == "usage") {
-    // The price book knows better than accounts' organizations, when there is one.
-    const pricing::Departments departments = config.cost.price_book != nullptr
-                                                 ? config.cost.price_book->departments
-                                                 : pricing::Departments::ByOrganization();
-    MakeUsage(request, history, departments, progress.Show(), head, sheet);
+    MakeUsage(request, history, DepartmentsOf(config), progress.Show(), head, sheet);
   } else if (request.report == "cost") {
     const pricing::PriceBook& book = PriceBookOf(config);
     head.facts.emplace_back("Price book", fmt::format("{}, {}", book.version, book.currency));
@@ -380,6 +396,8 @@ std::vector<Check> Make(const Request& request, const Config& config, slurmdb::H
     MakeCost(request, book, history, progress.Show(), head, sheet);
   } else if (request.report == "jobs") {
     MakeJobs(request, history, progress.Show(), head, sheet);
+  } else if (request.report == "efficiency") {
+    MakeEfficiency(request, AccountingOptionsOf(config), history, DepartmentsOf(config), head, sheet);
   } else if (request.report == "quota") {
     return MakeQuota(request, AccountingOptionsOf(config), head, sheet);
   } else {
@@ -495,11 +513,9 @@ int RunReport(const std::vector<std::string>& arguments) {
       file = rest[0];
       rest.erase(rest.begin());
     }
-  } else if (report != "usage" && report != "cost" && report != "quota" && report != "jobs" &&
-             report != "transactions") {
-    throw std::runtime_error(
-        "report needs one of usage, cost, quota, jobs, transactions and verify first; report --help tells "
-        "more");
+  } else if (std::find(kReports.begin(), kReports.end(), report) == kReports.end()) {
+    throw std::runtime_error(fmt::format("report needs one of {} and verify first; report --help tells more",
+                                         fmt::join(kReports, ", ")));
   }
   const Flags flags(std::move(rest));
   if (flags.help) {

@@ -189,6 +189,7 @@ def test_an_incomplete_period_says_so(accounting: Accounting) -> None:
         (("jobs", "--output=/nowhere/at/all"), "--output:"),
         (("transactions", "--tree"), "--tree"),
         (("quota", "--period=month"), "--period"),
+        (("efficiency", "--by=day"), "--by:"),
         (("quota", "--partition=cpu"), "--partition"),
         (("verify",), "needs a file"),
         (("verify", "/nowhere"), "/nowhere"),
@@ -336,3 +337,27 @@ def test_quotas_are_those_of_the_page(accounting: Accounting, tmp_path: Path) ->
     file = tmp_path / "quota.json"
     assert report(flags, "quota", *arguments, "--format=json", f"--output={file}").returncode == 0
     assert report(flags, "verify", str(file), *arguments).stdout.startswith("holds")
+
+
+@pytest.mark.parametrize("release", (RELEASES[0], RELEASES[-1]))
+def test_efficiency_is_that_of_the_page(released: dict[str, Released], release: str) -> None:
+    one = released[release]
+    epoch, as_of = history.MIDNIGHT - 86400, history.END
+    page = run_once(one.flags | history.FLAGS | {"counter.epoch": rfc3339(epoch), "as-of": rfc3339(as_of)}, SECRETS)
+    assert page.code == 0, page.log
+    samples = check_text(page.text)
+    window = ("efficiency", f"--from={epoch}", f"--to={as_of + 1}")
+    told = made(one.flags, *window, "--by=cluster,account")
+    names = [column["name"] for column in told["columns"]]
+    for name, family in (
+        ("measured", "slurmdbd_job_cpu_efficiency_ratio_count"), ("unmeasured", "slurmdbd_jobs_unmeasured_total"),
+        ("cpu_used", "slurmdbd_account_cpu_used_seconds_total"), ("cpu_idle", "slurmdbd_account_cpu_idle_seconds_total"),
+        ("memory_used", "slurmdbd_account_memory_used_byte_seconds_total"), ("memory_idle", "slurmdbd_account_memory_idle_byte_seconds_total"),
+    ):  # fmt: skip
+        at = names.index(name)
+        shown = {(line[0], line[1]): float(line[at]) for line in told["lines"]}
+        assert shown == {key: pytest.approx(samples.total(family, cluster=key[0], account=key[1])) for key in shown}, name
+        assert float(told["totals"][at]) == pytest.approx(samples.total(family)) and samples.total(family) > 0, name
+        by_user = made(one.flags, *window, "--by=partition,user")
+        assert by_user["totals"][at] == told["totals"][at], name
+    assert all(0 < float(line[names.index("cpu_percent")]) <= 100 for line in told["lines"] if line[names.index("measured")])
