@@ -236,6 +236,7 @@ void Connection::Throw(std::string_view doing) {
 }
 
 std::string Connection::Literal(std::string_view text) const {
+  if (mysql_ == nullptr) throw DatabaseError(Reason::kLost, "not connected");
   std::string out(text.size() * 2 + 1, '\0');
   const auto length = mysql_real_escape_string(mysql_, out.data(), text.data(), text.size());
   out.resize(length);

@@ -37,7 +37,7 @@ def exporter_binary() -> pathlib.Path | None:
     """$SLURMDBD_EXPORTER, or the release build, or the newest build there is."""
     given = os.environ.get("SLURMDBD_EXPORTER")
     if given:
-        return pathlib.Path(given)
+        return pathlib.Path(given).resolve()
     release = ROOT / "build/release/exporter/slurmdbd_exporter"
     built = sorted(ROOT.glob("build/*/exporter/slurmdbd_exporter"), key=lambda path: path.stat().st_mtime)
     return release if release.exists() else built[-1] if built else None

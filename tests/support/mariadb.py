@@ -189,10 +189,11 @@ class PrivateMariaDB:
             connection.close()
 
     def reset_database(self) -> None:
-        """An empty slurm_acct_db; everybody else's connections are cut, as their open transactions would hold tables."""
+        """An empty slurm_acct_db; all connections to it are cut, as their open transactions would hold tables."""
         root = self.connect("root", database=None)
         with root.cursor() as cursor:
-            cursor.execute("select id from information_schema.processlist where id <> connection_id() and user <> 'system user'")
+            others = "id <> connection_id() and user <> 'system user' and ifnull(db, %s) = %s"
+            cursor.execute(f"select id from information_schema.processlist where {others}", (self.database, self.database))
             for (number,) in cursor.fetchall():
                 try:
                     cursor.execute(f"kill {number}")
