@@ -269,15 +269,16 @@ class Run:
         accounts = page.totals("slurmdbd_account_usage_tres_seconds", (*by_account, "period"))
         users = page.totals("slurmdbd_user_usage_tres_seconds", (*by_user, "period"))
         begin, end = self.epoch // 3600 * 3600, int(time.time()) // 3600 * 3600 + 3600
-        span = [time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(instant)) for instant in (begin, end)]
-        self.slurm.sacctmgr("rollup", *span)
+        self.slurm.sacctmgr("rollup", wall_clock(begin), wall_clock(end))
         judged: dict[bool, Totals] = {True: {}, False: {}}
-        for cluster, account, login, tres, used in self.slurm.sreport(
-            "-t", "Seconds", "-T", "ALL", "cluster", "AccountUtilizationByUser", f"start={span[0]}", f"end={span[1]}",
-            f"clusters={','.join(CLUSTERS)}", "format=Cluster,Account,Login,TresName,Used",
-        ):  # fmt: skip
-            amount = int(used) * (2**20 if tres == "mem" else 1)
-            judged[bool(login)][(cluster, account, login, tres) if login else (cluster, account, tres)] = amount
+        for hour in range(begin, end, 3600):  # sreport cuts a longer span at the hour that runs
+            for cluster, account, login, tres, used in self.slurm.sreport(
+                "-t", "Seconds", "-T", "ALL", "cluster", "AccountUtilizationByUser", f"start={wall_clock(hour)}",
+                f"end={wall_clock(hour + 3600)}", f"clusters={','.join(CLUSTERS)}", "format=Cluster,Account,Login,TresName,Used",
+            ):  # fmt: skip
+                key = (cluster, account, login, tres) if login else (cluster, account, tres)
+                totals = judged[bool(login)]
+                totals[key] = totals.get(key, 0) + int(used) * (2**20 if tres == "mem" else 1)
         for kind, totals, with_login in (("account", accounts, False), ("user", users, True)):
             # A job's joules are counted again in each hour that is rolled up again.
             actual = {key[:-1]: value for key, value in totals.items() if key[-1] == "year" and key[-2] != "energy"}
@@ -329,6 +330,10 @@ def of_state(totals: Totals, by: Sequence[str], kind: str) -> Totals:
     """Those of the state that the kind names."""
     place = by.index("state")
     return {key: value for key, value in totals.items() if key[place] in kind.split()}
+
+
+def wall_clock(instant: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(instant))
 
 
 def rows_of(rows: list[judge.Row], by: Sequence[str], key: tuple[str, ...]) -> list[str]:
