@@ -150,6 +150,7 @@ def purpose_of(statement: str) -> str:
 
 
 def explain(released: Released, statement: str) -> list[Step]:
+    released.writer.connection.ping(reconnect=True)  # the server may have been restarted since
     with released.writer.connection.cursor(pymysql.cursors.DictCursor) as cursor:
         cursor.execute("explain " + statement)
         return [
