@@ -124,19 +124,22 @@ std::vector<std::string> ClusterBooks::missing_columns() const {
   return all;
 }
 
+void ClusterBooks::UpdateLedger(const Poll& poll, const LedgerOptions& options, JobSource& rows,
+                                const JobLedger* kept, std::unique_ptr<JobLedger>& ledger) {
+  // A new book replaces the old one only when it is complete.
+  std::unique_ptr<JobLedger> fresh = FreshLedger(kept, options, rows, poll.moment);
+  const Connection::Snapshot snapshot(poll.db);
+  (fresh != nullptr ? *fresh : *ledger).Update(rows, poll.moment);
+  if (fresh != nullptr) ledger = std::move(fresh);
+  UpdateAssociations(poll, *ledger);
+}
+
 void ClusterBooks::UpdateJobs(const Poll& poll) {
   JobReader reader(poll.db, poll.schema, name_);
   MissingColumns(Book::kJobs) = reader.MissingColumns();
   LedgerOptions options = poll.options.ledger;
   options.epoch = poll.epoch();
-  // A new book replaces the old one only when it is complete.
-  std::unique_ptr<JobLedger> fresh = FreshLedger(jobs_.get(), options, reader, poll.moment);
-  const Connection::Snapshot snapshot(poll.db);
-  (fresh != nullptr ? *fresh : *jobs_).Update(reader, poll.moment);
-  if (fresh != nullptr) jobs_ = std::move(fresh);
-  std::vector<std::uint32_t> used;
-  for (const JobGroup& group : jobs_->groups()) used.push_back(group.id_assoc);
-  UpdateAssociations(poll, used);
+  UpdateLedger(poll, options, reader, jobs_.get(), jobs_);
 }
 
 void ClusterBooks::UpdateEfficiency(const Poll& poll) {
@@ -154,21 +157,11 @@ void ClusterBooks::UpdateEfficiency(const Poll& poll) {
   MissingColumns(Book::kEfficiency) = reader.MissingColumns();
   const JobLedger* kept = efficiency_.get();
   if (kept != nullptr && kept->options().efficiency != options.efficiency) kept = nullptr;
-  std::unique_ptr<JobLedger> fresh = FreshLedger(kept, options, reader, poll.moment);
-  const Connection::Snapshot snapshot(poll.db);
-  (fresh != nullptr ? *fresh : *efficiency_).Update(reader, poll.moment);
-  if (fresh != nullptr) efficiency_ = std::move(fresh);
-  std::vector<std::uint32_t> used;
-  for (const JobGroup& group : efficiency_->groups()) used.push_back(group.id_assoc);
-  UpdateAssociations(poll, used);
+  UpdateLedger(poll, options, reader, kept, efficiency_);
 }
 
 UsageReader ClusterBooks::ReaderOfUsage(const Poll& poll) const {
-  UsageReader::Ids ids;
-  for (const auto& [id, row] : associations_.rows()) ids.associations.push_back(id);
-  for (const auto& [id, row] : wckeys_) ids.wckeys.push_back(id);
-  ids.tres = poll.tres.ids();
-  return {poll.db, poll.schema, name_, std::move(ids)};
+  return {poll.db, poll.schema, name_, UsageReader::IdsOf(associations_, wckeys_, poll.qos, poll.tres)};
 }
 
 void ClusterBooks::UpdateTree(const Poll& poll) {
@@ -290,9 +283,7 @@ void ClusterBooks::UpdateQuota(const Poll& poll) {
   if (moment.live) moment.as_of = moment.now;
   if (HasBudgets(limits_, poll.qos_rows)) {
     UpdateEnforced(poll, policy, moment);
-    std::vector<std::uint32_t> used;
-    for (const JobGroup& group : enforced_->groups()) used.push_back(group.id_assoc);
-    UpdateAssociations(poll, used);
+    UpdateAssociations(poll, *enforced_);
   } else {
     enforced_.reset();
   }
@@ -437,6 +428,12 @@ void ClusterBooks::UpdateAudit(const Poll& poll) {
   if (audit_ == nullptr) audit_ = std::make_unique<AuditBook>(poll.options.calendar, poll.options.ledger);
   const Connection::Snapshot snapshot(poll.db);
   audit_->Update(reader, input, poll.moment);
+}
+
+void ClusterBooks::UpdateAssociations(const Poll& poll, const JobLedger& jobs) {
+  std::vector<std::uint32_t> used;
+  for (const JobGroup& group : jobs.groups()) used.push_back(group.id_assoc);
+  UpdateAssociations(poll, used);
 }
 
 void ClusterBooks::UpdateAssociations(const Poll& poll, const std::vector<std::uint32_t>& used) {

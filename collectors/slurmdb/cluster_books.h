@@ -126,6 +126,10 @@ class ClusterBooks {
   void UpdateTree(const Poll& poll);
   // Reads them when they may have changed, or when one of `used` is not known.
   void UpdateAssociations(const Poll& poll, const std::vector<std::uint32_t>& used);
+  void UpdateAssociations(const Poll& poll, const JobLedger& jobs);
+  // `kept`: the ledger, or null when it cannot go on.
+  void UpdateLedger(const Poll& poll, const LedgerOptions& options, JobSource& rows, const JobLedger* kept,
+                    std::unique_ptr<JobLedger>& ledger);
   void UpdateLimits(const Poll& poll);
   UsageReader ReaderOfUsage(const Poll& poll) const;
   // The ledger of what quotas are held against.

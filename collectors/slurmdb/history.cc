@@ -294,13 +294,10 @@ ClusterHistory::ClusterHistory(Connection& db, const Schema& schema, const TresC
 }
 
 UsageReader ClusterHistory::MakeUsageReader() const {
-  UsageReader::Ids ids;
-  ids.associations.push_back(0);  // jobs without an association
-  for (const auto& [id, row] : associations_.rows()) ids.associations.push_back(id);
-  for (const auto& [id, row] : wckeys_) ids.wckeys.push_back(id);
+  UsageReader::Ids ids = UsageReader::IdsOf(associations_, wckeys_, qos_, tres_);
+  // Jobs without an association, or without a QOS.
+  ids.associations.push_back(0);
   ids.qos.push_back(0);
-  for (const auto& [id, qos] : qos_) ids.qos.push_back(id);
-  ids.tres = tres_.ids();
   return {db_, schema_, name_, std::move(ids)};
 }
 

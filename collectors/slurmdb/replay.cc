@@ -88,12 +88,8 @@ void Replay::SetRange(std::int64_t from, std::int64_t to) {
 }
 
 void Replay::PrepareUsage(const std::string& name, Cluster& cluster) {
-  UsageReader::Ids ids;
-  for (const auto& [id, row] : cluster.associations.rows()) ids.associations.push_back(id);
-  for (const auto& [id, row] : cluster.wckeys) ids.wckeys.push_back(id);
-  for (const auto& [id, qos] : qos_) ids.qos.push_back(id);
-  ids.tres = tres_.ids();
-  cluster.usage_reader = std::make_unique<UsageReader>(db_, schema_, name, std::move(ids));
+  cluster.usage_reader = std::make_unique<UsageReader>(
+      db_, schema_, name, UsageReader::IdsOf(cluster.associations, cluster.wckeys, qos_, tres_));
   if (!cluster.usage_reader->Has(UsageKind::kAssociation))
     throw DatabaseError(Reason::kSchema, name + "_assoc_usage_…_table: not there, or not granted");
   cluster.usage_rows = std::make_unique<ReplayedUsage>(

@@ -9,7 +9,6 @@
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/readers.h"
 #include "collectors/slurmdb/schema.h"
-#include "collectors/slurmdb/tres.h"
 
 namespace slurmdb {
 namespace {
@@ -34,6 +33,18 @@ std::optional<ByLevel<std::int64_t>> ReadLastRan(Connection& db, const std::stri
                                              ClusterTable(cluster, "last_ran_table")));
   if (!rows.Next()) return std::nullopt;
   return ByLevel<std::int64_t>{rows[0].AsI64(), rows[1].AsI64(), rows[2].AsI64()};
+}
+
+UsageReader::Ids UsageReader::IdsOf(const AssociationTree& associations,
+                                    const std::map<std::uint32_t, WckeyRow>& wckeys,
+                                    const std::map<std::uint32_t, std::string>& qos,
+                                    const TresCatalog& tres) {
+  Ids ids;
+  for (const auto& [id, row] : associations.rows()) ids.associations.push_back(id);
+  for (const auto& [id, row] : wckeys) ids.wckeys.push_back(id);
+  for (const auto& [id, name] : qos) ids.qos.push_back(id);
+  ids.tres = tres.ids();
+  return ids;
 }
 
 UsageReader::UsageReader(Connection& db, const Schema& schema, const std::string& cluster, Ids ids)

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "collectors/slurmdb/association_tree.h"
+#include "collectors/slurmdb/rows.h"
+#include "collectors/slurmdb/tres.h"
 #include "collectors/slurmdb/usage_book.h"
 
 namespace slurmdb {
@@ -28,6 +32,10 @@ class UsageReader : public UsageSource {
     std::vector<std::uint32_t> tres;
     std::vector<std::uint32_t> qos;  // for ReadWithin
   };
+
+  // Those of all that has a name.
+  static Ids IdsOf(const AssociationTree& associations, const std::map<std::uint32_t, WckeyRow>& wckeys,
+                   const std::map<std::uint32_t, std::string>& qos, const TresCatalog& tres);
 
   // `db` and `schema` are kept by reference.
   UsageReader(Connection& db, const Schema& schema, const std::string& cluster, Ids ids);

@@ -53,6 +53,12 @@ void CheckRollUps(const Request& request, std::int64_t asked_to, slurmdb::Histor
 
 }  // namespace
 
+void KeepClustersOf(const Request& request, slurmdb::AccountingOptions& options) {
+  options.accepts_cluster = [accepts = options.accepts_cluster, &request](std::string_view name) {
+    return accepts(name) && request.Accepts(Dimension::kCluster, name);
+  };
+}
+
 std::vector<Check> CheckHistory(const Request& request, std::int64_t asked_to, slurmdb::History& history) {
   std::vector<Check> checks;
   for (const std::string& name : history.clusters()) {
@@ -80,9 +86,7 @@ std::vector<Check> CheckAudit(const Request& request, slurmdb::AccountingOptions
   std::vector<Check> checks;
   // Counters would start now: what has ended is nothing that is looked at.
   options.epoch = now;
-  options.accepts_cluster = [accepts = options.accepts_cluster, &request](std::string_view name) {
-    return accepts(name) && request.Accepts(Dimension::kCluster, name);
-  };
+  KeepClustersOf(request, options);
   slurmdb::Accounting accounting(std::move(options));
   accounting.StartPoll();
   for (const slurmdb::ClusterFailure& failure : accounting.Require(slurmdb::Book::kAudit))

@@ -18,6 +18,9 @@ struct Check {
   std::string text;
 };
 
+// Of the clusters that are read, just those asked for. `request` has to outlive the options.
+void KeepClustersOf(const Request& request, slurmdb::AccountingOptions& options);
+
 // Of roll-ups, or of job rows, whichever the request takes. `asked_to` is where its window was to end.
 std::vector<Check> CheckHistory(const Request& request, std::int64_t asked_to, slurmdb::History& history);
 // What the audit collector knows of runaway jobs and of the time zone, from a connection of its own.

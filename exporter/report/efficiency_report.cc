@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "collectors/slurmdb/accounting.h"
+#include "exporter/report/checks.h"
 #include "exporter/report/grouping.h"
 
 namespace exporter::report {
@@ -54,9 +55,7 @@ void MakeEfficiency(const Request& request, slurmdb::AccountingOptions options, 
                     const pricing::Departments& departments, Head head, Sheet& sheet) {
   options.epoch = request.window.from;
   options.as_of = request.window.to - 1;
-  options.accepts_cluster = [accepts = options.accepts_cluster, &request](std::string_view name) {
-    return accepts(name) && request.Accepts(Dimension::kCluster, name);
-  };
+  KeepClustersOf(request, options);
   slurmdb::Accounting accounting(std::move(options));
   accounting.StartPoll();
   for (const slurmdb::ClusterFailure& failure : accounting.Require(slurmdb::Book::kEfficiency))

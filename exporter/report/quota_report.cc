@@ -72,9 +72,7 @@ class Lines {
 std::vector<Check> MakeQuota(const Request& request, slurmdb::AccountingOptions options, Head head,
                              Sheet& sheet) {
   options.as_of = request.as_of;
-  options.accepts_cluster = [accepts = options.accepts_cluster, &request](std::string_view name) {
-    return accepts(name) && request.Accepts(Dimension::kCluster, name);
-  };
+  KeepClustersOf(request, options);
   slurmdb::Accounting accounting(std::move(options));
   accounting.StartPoll();
   std::vector<Check> checks;

@@ -485,14 +485,19 @@ LEAST = {
 }
 
 
+def judged(run: Callable[[Report, contextlib.ExitStack, Callable[[str], None]], None], least: dict[str, int]) -> int:
+    """Runs it, saying when it has come how far, and shows the report: the exit code."""
+    began, report = time.monotonic(), Report()
+    with contextlib.ExitStack() as stack:
+        run(report, stack, lambda what: print(f"{time.monotonic() - began:6.1f} s  {what}", file=sys.stderr, flush=True))
+    return 1 if report.show(least) else 0
+
+
 def main() -> int:
     if reason := servers.unavailable():
         print(f"skipped: {reason}")
         return 77
-    began, report = time.monotonic(), Report()
-    with contextlib.ExitStack() as stack:
-        run(report, stack, lambda what: print(f"{time.monotonic() - began:6.1f} s  {what}", file=sys.stderr, flush=True))
-    return 1 if report.show(LEAST) else 0
+    return judged(run, LEAST)
 
 
 if __name__ == "__main__":

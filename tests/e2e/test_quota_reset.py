@@ -19,7 +19,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tests.e2e import judge, servers
-from tests.e2e.test_quota import CALC_PERIOD, MINUTE, PLENTY, Page, Report, Site, compare_used, used_by_slurmctld
+from tests.e2e.test_quota import CALC_PERIOD, MINUTE, PLENTY, Page, Report, Site, compare_used, judged, used_by_slurmctld
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.slurm import Account, PrivateSlurm, wait_until
 
@@ -149,10 +149,7 @@ def main() -> int:
     if reason:
         print(f"skipped: {reason}")
         return 77
-    began, report = time.monotonic(), Report()
-    with contextlib.ExitStack() as stack:
-        run(report, stack, lambda what: print(f"{time.monotonic() - began:6.1f} s  {what}", file=sys.stderr, flush=True))
-    return 1 if report.show(LEAST) else 0
+    return judged(run, LEAST)
 
 
 if __name__ == "__main__":
