@@ -193,7 +193,7 @@ bool Poller::Execute(State& state) {
       if (view.transactions != nullptr) {
         // Clusters that are gone have transactions too.
         for (const std::string& cluster : collectors::TransactionClusters(view))
-          epochs.emplace(cluster, view.transactions->epoch());
+          epochs.emplace(cluster, view.transactions->options().epoch);
       }
       marks_->Apply(families, epochs);
     }

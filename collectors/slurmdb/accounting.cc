@@ -140,12 +140,11 @@ void Accounting::UpdateTransactions() {
     transactions_.reset();
     oldest_transaction_.reset();
   } else {
-    LedgerOptions options = options_.ledger;
-    options.epoch = ThisPoll().epoch();
+    const LedgerOptions options = ThisPoll().CounterOptions(transactions_.get());
     TransactionReader reader(db_);
     // A new book replaces the old one only when it is complete.
     std::unique_ptr<TransactionBook> fresh;
-    if (transactions_ == nullptr || transactions_->epoch() != options.epoch)
+    if (transactions_ == nullptr || transactions_->options().epoch != options.epoch)
       fresh = std::make_unique<TransactionBook>(options, options_.accepts_cluster);
     (fresh != nullptr ? *fresh : *transactions_).Update(reader, newest_transaction_, moment_);
     if (fresh != nullptr) transactions_ = std::move(fresh);

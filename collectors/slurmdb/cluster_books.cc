@@ -137,15 +137,12 @@ void ClusterBooks::UpdateLedger(const Poll& poll, const LedgerOptions& options, 
 void ClusterBooks::UpdateJobs(const Poll& poll) {
   JobReader reader(poll.db, poll.schema, name_);
   MissingColumns(Book::kJobs) = reader.MissingColumns();
-  LedgerOptions options = poll.options.ledger;
-  options.epoch = poll.epoch();
-  UpdateLedger(poll, options, reader, jobs_.get(), jobs_);
+  UpdateLedger(poll, poll.CounterOptions(jobs_.get()), reader, jobs_.get(), jobs_);
 }
 
 void ClusterBooks::UpdateEfficiency(const Poll& poll) {
-  LedgerOptions options = poll.options.ledger;
+  LedgerOptions options = poll.CounterOptions(efficiency_.get());
   options.rule = Rule::kEfficiency;
-  options.epoch = poll.epoch();
   const auto& formula = poll.options.memory_formula;
   options.efficiency.memory = formula ? *formula : JobStepReader::FormulaOf(poll.schema, name_);
   options.efficiency.gpu = poll.tres.IdOf("gres/gpu");

@@ -77,8 +77,13 @@ struct Poll {
   // that table may not be granted, and ids do not become visible in their order (sacctmgr holds its
   // transaction open while it asks): so now and then, too.
   bool IsDue(const Reading& last) const;
-  // Where counters begin.
-  std::int64_t epoch() const { return EpochAt(options.epoch, options.calendar, moment.as_of); }
+  // Options of a book of counters; `kept` as in SetPeriod.
+  template <typename Book>
+  LedgerOptions CounterOptions(const Book* kept) const {
+    LedgerOptions counters = options.ledger;
+    SetPeriod(kept, CounterPeriodAt(options.epoch, options.calendar, moment.as_of), moment.as_of, counters);
+    return counters;
+  }
 };
 
 class ClusterBooks {

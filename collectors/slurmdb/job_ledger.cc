@@ -442,7 +442,7 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
   // In the past, what had not been submitted yet was not there.
   if (!reading.live && Signed(row.key.time_submit) > reading.as_of) return;
   const std::int64_t end = Signed(row.time_end);
-  if (end == 0 || end > reading.as_of || AwaitsSteps(row, reading)) {
+  if (end == 0 || end > reading.as_of || end >= options_.until || AwaitsSteps(row, reading)) {
     reading.jobs.push_back(JobOf(row));
     return;
   }
@@ -741,11 +741,11 @@ void JobLedger::SumUp() {
                     end);
       continue;
     }
-    if (start >= options_.epoch && start <= moment_.as_of) {
+    if (start >= options_.epoch && start <= moment_.as_of && start < options_.until) {
       ++totals.started;
       ObserveStart(histograms_[shape_of_[job.group]], job.time_eligible, job.time_start);
     }
-    const std::int64_t seconds = job.RunSeconds(options_.epoch, moment_.as_of);
+    const std::int64_t seconds = job.RunSeconds(options_.epoch, std::min(moment_.as_of, options_.until));
     if (seconds > 0) Count(totals.tres_seconds, job.tres_alloc, seconds);
   }
 }

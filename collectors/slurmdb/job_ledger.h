@@ -17,7 +17,7 @@
 //     happens every wide_interval, and every recount_interval the whole epoch is read into a new book.
 //
 // Times are epoch seconds. Jobs are counted by one of five rules (see Rule), clipped to [epoch,
-// as_of]. Not thread-safe.
+// as_of], or to [epoch, until] when that comes first. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -139,9 +139,14 @@ class JobCharges {
   virtual void Charge(const JobGroup& group, const ChargedJob& job, const Sink& sink) = 0;
 };
 
+// Later than anything.
+inline constexpr std::int64_t kEver = std::int64_t{1} << 61;
+
 struct LedgerOptions {
   Rule rule = Rule::kRealTime;
   std::int64_t epoch = 0;
+  std::int64_t until =
+      kEver;  // with kRealTime and kEfficiency: what starts or ends then or later does not count
   std::int64_t overlap = 900;
   std::int64_t wide_window = 93600;
   std::int64_t wide_interval = 3600;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -13,7 +12,6 @@ namespace slurmdb {
 namespace {
 
 constexpr std::int64_t kDay = 86400;
-constexpr std::int64_t kEver = std::numeric_limits<std::int64_t>::max() / 4;
 // Jobs are not counted from further back when roll-ups stand still: see UpdateSinceRollup.
 constexpr std::int64_t kFarthest = 33 * kDay;
 // As far as a ledger may look back behind its last moment, at the most: to the start of an hour.
@@ -64,7 +62,7 @@ void Replay::ReadNames() {
 
 void Replay::SetRange(std::int64_t from, std::int64_t to) {
   to_ = to;
-  first_epoch_ = EpochOf(from);
+  first_epoch_ = PeriodOf(from).epoch;
   if (first_epoch_ > from) throw std::runtime_error("counters begin after the first moment asked for");
   const Calendar& calendar = options_.calendar;
   start_ = calendar.PeriodStart(Period::kDay, calendar.PeriodStart(Period::kDay, first_epoch_) - 1);
@@ -183,7 +181,7 @@ std::int64_t Replay::FirstRowNeeded(const Cluster& cluster, std::int64_t time) c
 void Replay::UpdateJobs(Cluster& cluster, const Moment& moment) {
   cluster.rows.MoveTo(moment.as_of, FirstRowNeeded(cluster, moment.as_of));
   LedgerOptions options = options_.ledger;
-  options.epoch = EpochOf(moment.as_of);
+  SetPeriod(cluster.jobs.get(), PeriodOf(moment.as_of), moment.as_of, options);
   std::unique_ptr<JobLedger> fresh = FreshLedger(cluster.jobs.get(), options, cluster.rows, moment);
   if (fresh != nullptr) cluster.jobs = std::move(fresh);
   cluster.jobs->Update(cluster.rows, moment);

@@ -51,8 +51,10 @@ class Replay {
   // With everything of the books asked for. Valid until the next MoveTo.
   AccountingView View() const;
 
-  // Start of the counters at that time.
-  std::int64_t EpochOf(std::int64_t time) const { return EpochAt(options_.epoch, options_.calendar, time); }
+  // What counters at that time are of.
+  CounterPeriod PeriodOf(std::int64_t time) const {
+    return CounterPeriodAt(options_.epoch, options_.calendar, time);
+  }
   const Calendar& calendar() const { return options_.calendar; }
   std::uint64_t rows_read() const { return db_.rows_read(); }
   // Job rows in memory.

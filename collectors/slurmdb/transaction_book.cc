@@ -65,10 +65,10 @@ struct TransactionBook::Reading {
   std::vector<Row> rows;
   std::optional<std::uint64_t> waiting;
 
-  void Take(const TransactionRow& row, std::int64_t epoch, std::int64_t as_of) {
+  void Take(const TransactionRow& row, const LedgerOptions& options, std::int64_t as_of) {
     if (row.timestamp > as_of) {
       waiting = std::min(row.id, waiting.value_or(row.id));
-    } else if (row.timestamp >= epoch) {
+    } else if (row.timestamp >= options.epoch && row.timestamp < options.until) {
       rows.push_back({row.id, row.timestamp, {std::string(row.cluster), row.action, std::string(row.actor)}});
     }
   }
@@ -90,7 +90,7 @@ void TransactionBook::ReadEpoch(TransactionSource& source, std::uint64_t newest,
       ++count;
       before = std::min(before, row.id);
       reached &= row.timestamp < options_.epoch - kLongCommand;
-      reading.Take(row, options_.epoch, as_of);
+      reading.Take(row, options_, as_of);
     });
     if (count < rows_per_page_ || reached) return;
   }
@@ -107,7 +107,7 @@ void TransactionBook::Update(TransactionSource& source, std::uint64_t newest, co
       std::uint64_t after = newest_at_.front().second;
       if (waiting_) after = std::min(after, *waiting_ - 1);
       source.ReadAfter(after,
-                       [&](const TransactionRow& row) { reading.Take(row, options_.epoch, moment.as_of); });
+                       [&](const TransactionRow& row) { reading.Take(row, options_, moment.as_of); });
     }
   } catch (...) {
     moment_ = before;

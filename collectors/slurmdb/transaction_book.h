@@ -65,8 +65,8 @@ class TransactionBook {
 
   using Filter = std::function<bool(std::string_view)>;
 
-  // Of the options the epoch, overlap and recount_interval count. Transactions of clusters that are not
-  // accepted are left out.
+  // Of the options the epoch, until, overlap and recount_interval count. Transactions of clusters that are
+  // not accepted are left out.
   explicit TransactionBook(
       LedgerOptions options, Filter accepts_cluster = [](std::string_view) { return true; },
       std::uint32_t rows_per_page = 5000);
@@ -75,9 +75,9 @@ class TransactionBook {
   // stands.
   void Update(TransactionSource& source, std::uint64_t newest, const Moment& moment);
 
-  std::int64_t epoch() const { return options_.epoch; }
+  const LedgerOptions& options() const { return options_; }
   const Moment& moment() const { return moment_; }
-  // Transactions begun within [epoch, as_of].
+  // Transactions begun within [epoch, as_of], and before `until`.
   const std::map<Key, std::uint64_t>& counts() const { return counts_; }
 
  private:

@@ -6,9 +6,10 @@
 
 namespace slurmdb {
 
-std::int64_t EpochAt(const Epoch& epoch, const Calendar& calendar, std::int64_t as_of) {
-  if (const auto* instant = std::get_if<std::int64_t>(&epoch)) return *instant;
-  return calendar.PeriodStart(std::get<Period>(epoch), as_of);
+CounterPeriod CounterPeriodAt(const Epoch& epoch, const Calendar& calendar, std::int64_t as_of) {
+  if (const auto* instant = std::get_if<std::int64_t>(&epoch)) return {*instant, kEver};
+  const auto period = std::get<Period>(epoch);
+  return {calendar.PeriodStart(period, as_of - 1), calendar.NextStart(period, as_of - 1)};
 }
 
 std::vector<std::string> TablesOf(const std::vector<std::string>& clusters) {

@@ -17,8 +17,25 @@ namespace slurmdb {
 // seconds).
 using Epoch = std::variant<Period, std::int64_t>;
 
-// The start of the counters that a page as of `as_of` shows.
-std::int64_t EpochAt(const Epoch& epoch, const Calendar& calendar, std::int64_t as_of);
+// What counters are of: consumption within [epoch, until], events from the epoch on and before `until`.
+struct CounterPeriod {
+  std::int64_t epoch = 0;
+  std::int64_t until = kEver;
+};
+
+// That of a page as of `as_of`. The instant at which a period ends shows all of it, and nothing of the next.
+CounterPeriod CounterPeriodAt(const Epoch& epoch, const Calendar& calendar, std::int64_t as_of);
+
+// Sets the period of a book that is to be brought up to `as_of`. `kept`, the book that there is, or null,
+// first shows its own period as a whole, whenever that ended: else what was counted since its last update
+// would be seen by nobody.
+template <typename Book>
+void SetPeriod(const Book* kept, CounterPeriod period, std::int64_t as_of, LedgerOptions& options) {
+  if (kept != nullptr && kept->moment().as_of < kept->options().until && kept->options().until < as_of)
+    period = {kept->options().epoch, kept->options().until};
+  options.epoch = period.epoch;
+  options.until = period.until;
+}
 
 // All tables that are read, common ones and those of these clusters, unquoted, for Schema::Probe.
 std::vector<std::string> TablesOf(const std::vector<std::string>& clusters);

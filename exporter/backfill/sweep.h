@@ -36,9 +36,10 @@ struct SweepResult {
 // The name of a window's file, without the folder.
 std::string FileName(const Window& window, ImportForm form);
 
-// `replay` has its range, which all windows lie in. Files appear under their names when they are whole; those
-// that are there are left alone. Throws DatabaseError, and std::runtime_error when a file cannot be written
-// or a family or label is not possible.
-SweepResult Sweep(slurmdb::Replay& replay, const std::vector<Window>& windows, const SweepOptions& options);
+// `replay` has its range, which begins at `from` and which all windows lie in. Files appear under their names
+// when they are whole; those that are there are left alone. Throws DatabaseError, and std::runtime_error when
+// a file cannot be written or a family or label is not possible.
+SweepResult Sweep(slurmdb::Replay& replay, const std::vector<Window>& windows, std::int64_t from,
+                  const SweepOptions& options);
 
 }  // namespace exporter

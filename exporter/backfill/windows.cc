@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
 #include <variant>
 
 namespace exporter {
@@ -11,7 +11,12 @@ using slurmdb::Period;
 
 std::vector<Window> WindowsOf(const Grid& grid, Period size, const slurmdb::Epoch& epoch,
                               const slurmdb::Calendar& calendar) {
-  const auto* period = std::get_if<Period>(&epoch);
+  std::set<std::int64_t> ends;  // of the counters' periods
+  if (const auto* period = std::get_if<Period>(&epoch)) {
+    for (std::int64_t at = calendar.PeriodStart(*period, grid.from); at <= grid.to;
+         at = calendar.NextStart(*period, at))
+      ends.insert(at);
+  }
   std::vector<Window> windows;
   std::int64_t next = (grid.from + grid.step - 1) / grid.step * grid.step;
   for (std::int64_t begin = grid.from; begin <= grid.to;) {
@@ -19,12 +24,10 @@ std::vector<Window> WindowsOf(const Grid& grid, Period size, const slurmdb::Epoc
     const slurmdb::LocalDate date = calendar.DateOf(begin);
     Window window{fmt::format("{:04}-{:02}", date.year, date.month), {}};
     if (size == Period::kDay) window.name += fmt::format("-{:02}", date.day);
-    for (; next < end && next <= grid.to; next += grid.step) window.times.push_back(next);
-    // A day or month ends with the period, or within it.
-    const std::int64_t last = end - 1;
-    if (period != nullptr && last <= grid.to && calendar.PeriodStart(*period, end) == end &&
-        (window.times.empty() || window.times.back() != last)) {
-      window.times.push_back(last);
+    // A day or month begins with the period, or within it.
+    if (begin > grid.from && ends.contains(begin) && next != begin) window.times.push_back(begin);
+    for (; next < end && next <= grid.to; next += grid.step) {
+      if (next != grid.from || !ends.contains(next)) window.times.push_back(next);
     }
     if (!window.times.empty()) windows.push_back(std::move(window));
     begin = end;

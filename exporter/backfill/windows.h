@@ -20,8 +20,8 @@ struct Grid {
   std::int64_t step = 0;  // seconds; moments are whole multiples of it, as those of a graph are
 };
 
-// Windows without a moment are left out. Where counters start over with a period, its last second is a moment
-// too: without it, what was counted since the last multiple would be seen nowhere.
+// Windows without a moment are left out. The instant at which counters start over is a moment too, for it
+// shows the period that ends, as a whole; but not `from`, which would need all of the period before.
 std::vector<Window> WindowsOf(const Grid& grid, slurmdb::Period size, const slurmdb::Epoch& epoch,
                               const slurmdb::Calendar& calendar);
 

@@ -279,8 +279,9 @@ int RunBackfill(const std::vector<std::string>& arguments) {
   slurmdb::Replay replay(accounting, std::move(books));
   const std::int64_t now = replay.Open();
   const Grid grid = GridOf(given, ReadManifest(given.output), config, replay.calendar(), now);
-  AgreeOnManifest(given.output, ParametersOf(given, config, options.collectors, grid));
   const std::vector<Window> windows = WindowsOf(grid, size, accounting.epoch, replay.calendar());
+  if (windows.empty()) throw std::runtime_error("no multiple of --step lies between --from and --to");
+  AgreeOnManifest(given.output, ParametersOf(given, config, options.collectors, grid));
   std::size_t moments = 0;
   for (const Window& window : windows) moments += window.times.size();
   for (const std::string& column : replay.missing_columns())
@@ -290,8 +291,8 @@ int RunBackfill(const std::vector<std::string>& arguments) {
   {
     ProgressLine line(windows.size(), moments);
     options.progress = [&](std::size_t files, std::size_t done) { line.Draw(files, done); };
-    replay.SetRange(grid.from, grid.to);
-    result = Sweep(replay, windows, options);
+    replay.SetRange(windows.front().times.front(), grid.to);
+    result = Sweep(replay, windows, grid.from, options);
   }
   if (result.left_out != 0) log::Warn("samples were left out", {{"samples", result.left_out}});
   log::Info("backfill is complete",

@@ -4,7 +4,8 @@
     python3 -m tests.e2e.test_backfill --long   # more jobs, more moments
 
 - At random moments the files hold what --once --as-of shows.
-- In both databases each counter's highest value in each month is what SQL makes of that month's job rows.
+- In both databases increase() over each month is what SQL makes of that month's job rows, and of what was consumed what
+  the report of that month says.
 - A Prometheus that scrapes the exporter meanwhile has the same series before and after the first scrape: no counter falls there or
   leaps.
 - A backfill that was killed again and again ends in the same bytes.
@@ -32,9 +33,9 @@ from zoneinfo import ZoneInfo
 from tests.dashboards import boards
 from tests.e2e import servers
 from tests.e2e.servers import ServerError
-from tests.integration.exporter import BACKFILLED, COLLECTORS, Exporter, backfill_command, environment_with, run_backfill, run_once
-from tests.integration.samples import Samples, by_moment, differences
-from tests.storm.recount import LABELS, Counts, recount
+from tests.integration.exporter import BACKFILLED, COLLECTORS, Exporter, backfill_command, environment_with, run_backfill, run_once, run_report
+from tests.integration.samples import Samples, by_moment, differences, without_beginnings
+from tests.storm.recount import LABELS, MEBIBYTE, Counts, recount
 from tests.support import schema
 from tests.support.accounting import SlurmdbdWriter
 from tests.support.mariadb import EXPORTER, PASSWORDS, PrivateMariaDB, free_port
@@ -53,6 +54,7 @@ STEP, NEAR_STEP = 12 * HOUR, 60  # of the years, and of the hour before the firs
 SETTLE = 10
 SECRETS = {"SLURMDBD_EXPORTER_DATABASE_PASSWORD": PASSWORDS[EXPORTER]}
 JOBS, MOMENTS = 500, 12
+OFF = 2.0**-50  # byte-seconds of a month have more digits than a sample: sums of them lose the last ones
 METRIC = re.compile(r"\b(?:slurmdbd|process)_\w+|\b(?:cluster|account|user|quota|qos|alerts?)[\w]*:[\w:]+|\bALERTS\b|\bup\b")
 
 
@@ -105,18 +107,20 @@ def write(server: PrivateMariaDB, start: int, now: int, jobs: int) -> None:
 
 
 def months(start: int, end: int) -> list[tuple[int, int]]:
-    """Local months that begin within [start, end): the first second, and the last one or `end`."""
+    """Local months that begin within [start, end): the first instant, and that of the next one or `end`."""
     zone, found = ZoneInfo(ZONE), []
     first = datetime.fromtimestamp(start, zone)
     year, month = first.year, first.month
     while (begin := int(datetime(year, month, 1, tzinfo=zone).timestamp())) < end:
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)
-        found.append((begin, min(end, int(datetime(year, month, 1, tzinfo=zone).timestamp()) - 1)))
+        found.append((begin, min(end, int(datetime(year, month, 1, tzinfo=zone).timestamp()))))
     return [one for one in found if one[0] >= start]
 
 
 def moments_of(path: pathlib.Path) -> set[int]:
-    return {int(line.rsplit(" ", 1)[1]) for line in path.read_text().splitlines() if not line.startswith("#")}
+    """Without those after the ends of months, at which counters stand at 0."""
+    times = {int(line.rsplit(" ", 1)[1]) for line in path.read_text().splitlines() if not line.startswith("#")}
+    return {time for time in times if time % 60 == 0}
 
 
 def only(*collectors: str) -> dict[str, object]:
@@ -137,9 +141,9 @@ class Database:
         except urllib.error.HTTPError as error:
             raise ServerError(f"{values}: {error.read().decode()[:500]}") from None
 
-    def highest(self, metric: str, begin: int, end: int) -> Counts:
-        """The highest value of each series within [begin, end] that is not 0, as recount() has it."""
-        expression = f'max by (cluster, {", ".join(LABELS[metric])}) (max_over_time({metric}{{cluster!=""}}[{end - begin}s]))'
+    def increase(self, metric: str, begin: int, end: int) -> Counts:
+        """By how much each series has grown within [begin, end], if it has, as recount() has it."""
+        expression = f'sum by (cluster, {", ".join(LABELS[metric])}) (increase({metric}{{cluster!=""}}[{end - begin}s]))'
         found: Counts = {}
         for series in self.ask("query", query=expression, time=end, nocache=1):
             key = (metric, *(series["metric"].get(label, "") for label in ("cluster", *LABELS[metric])))
@@ -227,6 +231,7 @@ class Run:
         self.start_prometheus()
         self.say("all is imported into Prometheus")
         self.months_are_sql("Prometheus", self.prometheus, border)
+        self.months_are_reports(border)
         self.no_jump(last, head)
         self.dashboards(border)
         self.victoria(border)
@@ -243,6 +248,7 @@ class Run:
             if shown.code:
                 raise ServerError(shown.log)
             held = Samples({(name, have - labels): value for (name, have), value in page.values.items()})
+            held = without_beginnings(held, shown.samples)
             compared += len(held.values)
             faults += [f"at {moment}: {text}" for text in differences(shown.samples, held)]
         self.faults.add("samples of random moments against --once --as-of", compared, faults)
@@ -271,8 +277,8 @@ class Run:
         self.faults.add(f"files of a run killed {kills} times against those of one that was not", len(names) if kills else 0, faults)
         self.say(f"killed {kills} times, and gone on")
 
-    def months_are_sql(self, where: str, database: Database, border: int, off: float = 0) -> None:
-        """Each counter in each month, by SQL alone; `off`: by what part a value may be off."""
+    def months_are_sql(self, where: str, database: Database, border: int) -> None:
+        """Each counter in each month, by SQL alone."""
         connection = self.server.connect()
         compared, faults = 0, []
         with connection.cursor() as cursor:
@@ -280,19 +286,46 @@ class Run:
             for begin, end in months(self.start, border):
                 wanted: Counts = {}
                 for cluster in CLUSTERS:
-                    wanted |= recount(cursor, cluster, begin, end)
+                    wanted |= recount(cursor, cluster, begin, end, whole=end < border)
                 found: Counts = {}
                 for metric in LABELS:
-                    found |= database.highest(metric, begin, end)
+                    found |= database.increase(metric, begin, end)
                 compared += len(wanted)
                 faults += [
                     f"from {begin}: {key}: SQL {wanted.get(key, 0)}, {where} {found.get(key, 0)}"
                     for key in sorted(wanted.keys() | found.keys())
-                    if abs(wanted.get(key, 0) - found.get(key, 0)) > off * wanted.get(key, 0)
+                    if abs(wanted.get(key, 0) - found.get(key, 0)) > OFF * wanted.get(key, 0)
                 ]
         connection.close()
-        self.faults.add(f"highest values of each month in {where} against SQL", compared, faults)
+        self.faults.add(f"increase() over each month in {where} against SQL", compared, faults)
         self.say(f"months in {where} are compared")
+
+    def months_are_reports(self, border: int) -> None:
+        """What was consumed in each whole month, as its report has it."""
+        metric, by = "slurmdbd_account_tres_seconds_total", ("cluster", "account", "partition", "qos")
+        compared, faults = 0, []
+        for begin, end in months(self.start, border):
+            if end == border:
+                continue
+            month = datetime.fromtimestamp(begin, ZoneInfo(ZONE)).strftime("%Y-%m")
+            flags = self.flags | {"period": month, "by": ",".join(by), "source": "jobs", "format": "json"}
+            told = run_report("usage", flags, SECRETS)
+            names = [column["name"] for column in told["columns"]]
+            wanted: Counts = {}
+            for line in told["lines"]:
+                values = dict(zip(names, line))
+                for tres, amount in values.items():
+                    if tres not in (*by, "energy") and amount:
+                        wanted[(metric, *(values[label] for label in by), tres)] = amount * (MEBIBYTE if tres == "mem" else 1)
+            found = self.prometheus.increase(metric, begin, end)
+            compared += len(wanted)
+            faults += [
+                f"{month}: {key}: report {wanted.get(key, 0)}, Prometheus {found.get(key, 0)}"
+                for key in sorted(wanted.keys() | found.keys())
+                if abs(wanted.get(key, 0) - found.get(key, 0)) > OFF * wanted.get(key, 0)
+            ]
+        self.faults.add("increase() over each whole month against its report", compared, faults)
+        self.say("months are compared with reports")
 
     def no_jump(self, last: int, head: int) -> None:
         """Around the first scrape: each counter goes on, as SQL has it at both ends."""
@@ -371,8 +404,7 @@ class Run:
             urllib.request.urlopen(request, timeout=60).close()
         urllib.request.urlopen(f"{url}/internal/force_flush", timeout=60).close()
         self.say("all is imported into VictoriaMetrics")
-        # It keeps decimal numbers: the last bit of large ones is lost.
-        self.months_are_sql("VictoriaMetrics", Database(url), border, 2**-52)
+        self.months_are_sql("VictoriaMetrics", Database(url), border)
 
 
 def _bytes(path: pathlib.Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.servers import exporter_binary, rfc3339
 from tests.integration.samples import Samples
@@ -96,6 +98,14 @@ def run_backfill(flags: Flags, environment: Mapping[str, str]) -> Once:
         backfill_command(flags), stdin=subprocess.DEVNULL, capture_output=True, timeout=120, env=environment_with(environment)
     )
     return Once(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def run_report(name: str, flags: Flags, environment: Mapping[str, str]) -> Any:
+    """A report as JSON has it; the flags have to ask for that."""
+    binary, *others = command_line(flags)
+    done = subprocess.run([binary, "report", name, *others], capture_output=True, timeout=120, env=environment_with(environment))
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
 
 
 class Exporter:

@@ -12,10 +12,18 @@ from prometheus_client.openmetrics import parser as strict_parser
 
 Labels = frozenset[tuple[str, str]]
 SELF = re.compile(r"slurmdbd_(up$|scrape_|exporter_)|process_")  # metrics about the exporter itself
+COUNTER = re.compile(r"_(total|bucket|sum|count)$")
 # What was held back: there is none of it in a run with --once, which holds nothing.
 CORRECTIONS = "slurmdbd_corrections_tres_seconds_total"
 # Of clusters that are gone, too, and of none.
 OF_ALL_CLUSTERS = ("slurmdbd_transactions_total", "slurmdbd_oldest_record_timestamp_seconds")
+
+
+
+def without_beginnings(held: Samples, shown: Samples) -> Samples:
+    """A moment of a backfill without the zeros from which counters rise that are not there yet."""
+    zeros = [key for key, value in held.values.items() if value == 0 and key not in shown.values and COUNTER.search(key[0])]
+    return Samples({key: value for key, value in held.values.items() if key not in set(zeros)})
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from tests.integration import history
 from tests.integration.conftest import SECRETS
 from tests.integration.exporter import BACKFILLED, COLLECTORS, Once, run_backfill, run_once
 from tests.integration.releases import Released
-from tests.integration.samples import Samples, by_moment, check_openmetrics, differences
+from tests.integration.samples import COUNTER, Samples, by_moment, check_openmetrics, differences, without_beginnings
 from tests.support.releases import RELEASES
 
 # Days that begin within an hour of UTC's, and while a job of the history runs.
@@ -63,18 +63,40 @@ def test_it_is_the_page_of_each_moment(released: dict[str, Released], tmp_path: 
         start = {"from": history.EPOCH} if "timezone" not in epoch else {}
         past = pages(filled(one, tmp_path / epoch["counter.epoch"], **(DAYS | epoch | start)))
         assert len(past) > 15
-        moments = [max(past), *chance.sample(sorted(past), 3), *(time for time in past if time % 60)]
+        # Of counters' periods, a second after which they stand at 0.
+        ends = [time for time in past if time + 1 in past]
+        moments = [max(past), *ends, *chance.sample(sorted(time for time in past if time % 60 == 0), 3)]
+        assert len(ends) == ("timezone" in epoch)
         for moment in moments:
             shown = run_once(one.flags | epoch | only(*BACKFILLED) | {"as-of": moment}, SECRETS)
             assert shown.code == 0, shown.log
-            assert differences(shown.samples, past[moment]) == [], f"{release} at {moment}, {epoch}"
+            assert differences(shown.samples, without_beginnings(past[moment], shown.samples)) == [], f"{release} at {moment}, {epoch}"
 
 
-def test_the_last_second_of_a_period_is_there(newest: Released, tmp_path: Path) -> None:
+JUNE = 1_748_716_200  # in Kolkata
+
+
+def test_a_period_is_there_as_a_whole_and_the_next_begins_at_zero(newest: Released, tmp_path: Path) -> None:
     past = pages(filled(newest, tmp_path / "to", **(DAYS | MONTHLY | {"step": "5h"})))
-    (last,) = [moment for moment in past if moment % (5 * 3600)]
-    assert last == 1_748_716_200 - 1  # June began at 18:30 UTC
-    assert past[last].total(COUNTED, tres="cpu") > 100 * past[min(t for t in past if t > last)].total(COUNTED, tres="cpu")
+    assert [moment for moment in past if moment % (5 * 3600)] == [JUNE, JUNE + 1]
+    begun = min(time for time in past if time > JUNE + 1)
+    assert past[JUNE].total(COUNTED, tres="cpu") > 100 * past[begun].total(COUNTED, tres="cpu")
+    assert set(past[JUNE + 1].values.values()) == {0}
+    of_june = {key for key, value in past[begun].values.items() if value and COUNTER.search(key[0])}
+    assert of_june and of_june <= past[JUNE + 1].values.keys()
+
+
+@pytest.mark.parametrize("size", ["day", "month"])
+def test_counters_rise_from_zero(newest: Released, tmp_path: Path, size: str) -> None:
+    """The first sample of a series in a period that is seen from its beginning, whatever file it is in."""
+    flags = {"from": "2025-06-01", "to": history.END, "step": "1h", "format": "victoriametrics", "window": size}
+    past = pages(filled(newest, tmp_path / "to", **(flags | MONTHLY)))
+    first: dict[object, int] = {}
+    for moment, page in sorted(past.items()):
+        for key, value in page.values.items():
+            if COUNTER.search(key[0]) and first.setdefault(key, moment) == moment:
+                assert value == 0, f"{key} begins with {value} at {moment}"
+    assert len(set(first.values())) > 2, "all begin at once"
 
 
 def test_openmetrics(newest: Released, tmp_path: Path) -> None:

@@ -179,9 +179,11 @@ class Run {
     }
   }
 
-  std::int64_t EpochAt(std::int64_t as_of) const {
+  slurmdb::CounterPeriod PeriodAt(std::int64_t as_of) const {
+    if (set_.second_epoch == 0) return {kBase, slurmdb::kEver};
     const std::int64_t second = kBase + set_.second_epoch;
-    return set_.second_epoch != 0 && as_of >= second ? second : kBase;
+    return as_of > second ? slurmdb::CounterPeriod{second, slurmdb::kEver}
+                          : slurmdb::CounterPeriod{kBase, second};
   }
 
   void Fault(const std::string& what) {
@@ -204,10 +206,9 @@ class Run {
 
   // One cluster's part of a poll, as Accounting::UpdateJobs does it.
   void Update(Cluster& cluster, const Moment& moment, const Step& step) {
-    const std::int64_t epoch = EpochAt(moment.as_of);
-    if (cluster.ledger == nullptr || cluster.ledger->options().epoch != epoch) {
-      LedgerOptions options;
-      options.epoch = epoch;
+    LedgerOptions options;
+    slurmdb::SetPeriod(cluster.ledger.get(), PeriodAt(moment.as_of), moment.as_of, options);
+    if (cluster.ledger == nullptr || cluster.ledger->options().epoch != options.epoch) {
       options.overlap = off_ == Off::kOverlap ? 0 : set_.overlap;
       options.wide_window = set_.wide_window;
       options.wide_interval = off_ == Off::kWide ? kForever : set_.wide_interval;
@@ -275,7 +276,7 @@ class Run {
       cluster.read_at = moment.now;
       cluster.excused = Excused(cluster);
       if (!Consistent(ledger)) return;
-      Compare(cluster, reader, epoch, moment);
+      Compare(cluster, reader, moment);
     } catch (const DatabaseError& error) {
       if (source.fail_at == 0) throw;
       failure = error.what();
@@ -292,7 +293,7 @@ class Run {
         std::erase_if(after.live, over);
         std::erase_if(stands.live, over);
         if (after.live != stands.live) {
-          stands.live = CountPlainly(db_, cluster.name, epoch, moment.as_of).live;
+          stands.live = CountPlainly(db_, cluster.name, {options.epoch, options.until}, moment.as_of).live;
           std::erase_if(stands.live, over);
         }
       }
@@ -371,8 +372,9 @@ class Run {
     });
   }
 
-  void Compare(Cluster& cluster, slurmdb::JobReader& reader, std::int64_t epoch, const Moment& moment) {
-    cluster.plain = CountPlainly(db_, cluster.name, epoch, moment.as_of);
+  void Compare(Cluster& cluster, slurmdb::JobReader& reader, const Moment& moment) {
+    const LedgerOptions& options = cluster.ledger->options();
+    cluster.plain = CountPlainly(db_, cluster.name, {options.epoch, options.until}, moment.as_of);
     cluster.counted = true;
     JobLedger fresh(cluster.ledger->options());
     fresh.Recount(reader, moment);

@@ -37,7 +37,7 @@ Counts = dict[Key, int]
 _ROWS = """
 select if(a.acct is null, j.account, a.acct) as account, j.`partition`, ifnull(q.name, '') as qos, concat(',', j.tres_alloc) as tres,
   if(ifnull(a.user, '') = '', j.id_user, a.user) as user, j.state, j.time_start,
-  if(j.time_end = 0 or j.time_end > {as_of}, 0, j.time_end) as ended,
+  if(j.time_end = 0 or j.time_end > {last}, 0, j.time_end) as ended,
   j.time_eligible, j.timelimit, cast(j.time_end as signed) - cast(j.time_start as signed)
     - ifnull((select sum(s.time_end - s.time_start) from `{cluster}_suspend_table` s where s.job_db_inx = j.job_db_inx), 0) as ran_seconds,
   j.state <> 0 and j.time_start > 0 and (j.time_end = 0 or j.tres_alloc <> '') as ran,
@@ -66,23 +66,25 @@ select r.account, sum(if(r.ended > 0 and r.tres regexp ',3=' and {count} < 18446
 from ({rows}) r group by 1
 """
 _STARTED = """
-select r.`partition`, r.account, r.qos, sum(r.ran and r.time_start >= {epoch} and r.time_start <= {as_of}) from ({rows}) r group by 1, 2, 3
+select r.`partition`, r.account, r.qos, sum(r.ran and r.time_start >= {epoch} and r.time_start <= {last}) from ({rows}) r group by 1, 2, 3
 """
 _OBSERVED = """
 select r.`partition`, r.qos,
-  if(r.time_start between {epoch} and {as_of} and r.time_eligible > 0 and r.time_eligible <= r.time_start, r.time_start - r.time_eligible, null),
+  if(r.time_start between {epoch} and {last} and r.time_eligible > 0 and r.time_eligible <= r.time_start, r.time_start - r.time_eligible, null),
   if(r.ended > 0 and r.state <> 8192, greatest(0, r.ran_seconds), null), if(r.timelimit in (0, 4294967294, 4294967295), null, r.timelimit * 60)
 from ({rows}) r where r.ran
 """
 _ENDED = "select r.`partition`, r.account, r.qos, r.state, count(*) from ({rows}) r where r.ended > 0 group by 1, 2, 3, 4"
 
 
-def recount(cursor: Any, cluster: str, epoch: int, as_of: int, jobs: Sequence[int] | None = None) -> Counts:
-    """All counters of a cluster that are not 0. Reads several times: call it in a transaction with one view."""
+def recount(cursor: Any, cluster: str, epoch: int, as_of: int, jobs: Sequence[int] | None = None, *, whole: bool = False) -> Counts:
+    """All counters of a cluster that are not 0. Reads several times: call it in a transaction with one view. `whole`: as_of ends the
+    period; what starts or ends just then is of the next."""
+    last = as_of - whole
     if jobs is not None and not jobs:
         return {}
     where = "true" if jobs is None else f"j.id_job in ({', '.join(map(str, jobs))})"
-    rows = _ROWS.format(cluster=cluster, epoch=epoch, as_of=as_of, where=where)
+    rows = _ROWS.format(cluster=cluster, epoch=epoch, as_of=as_of, last=last, where=where)
     counts: Counts = {}
 
     def add(metric: str, values: Iterable[Any], amount: Any) -> None:
@@ -102,14 +104,14 @@ def recount(cursor: Any, cluster: str, epoch: int, as_of: int, jobs: Sequence[in
     cursor.execute(_ENERGY.format(rows=rows, count=_COUNT.replace("t.id", "'3'")))
     for account, amount in cursor.fetchall():
         add("slurmdbd_account_energy_joules_total", (account,), amount)
-    cursor.execute(_STARTED.format(rows=rows, epoch=epoch, as_of=as_of))
+    cursor.execute(_STARTED.format(rows=rows, epoch=epoch, last=last))
     for *values, amount in cursor.fetchall():
         add("slurmdbd_jobs_started_total", values, amount)
     cursor.execute(_ENDED.format(rows=rows))
     for partition, account, qos, state, amount in cursor.fetchall():
         name = FLAGS.get(state) or STATES[state]
         add("slurmdbd_jobs_ended_total", (partition, account, qos, name), amount)
-    cursor.execute(_OBSERVED.format(rows=rows, epoch=epoch, as_of=as_of))
+    cursor.execute(_OBSERVED.format(rows=rows, epoch=epoch, last=last))
     for partition, qos, waited, ran, limit in cursor.fetchall():
         share = None if ran is None or limit is None else float(ran) / float(limit)
         for metric, bounds, value in (("wait_seconds", WAITS, waited), ("run_seconds", RUNS, ran), ("timelimit_used_ratio", SHARES, share)):

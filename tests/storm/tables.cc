@@ -51,8 +51,9 @@ int StateOf(std::uint64_t stored) {
 
 // ---- counting
 
-Plain CountPlainly(slurmdb::Connection& db, const std::string& cluster, std::int64_t epoch,
+Plain CountPlainly(slurmdb::Connection& db, const std::string& cluster, const slurmdb::CounterPeriod& period,
                    std::int64_t as_of) {
+  const auto [epoch, until] = period;
   std::map<std::uint64_t, std::vector<std::pair<std::int64_t, std::int64_t>>> pauses;
   {
     slurmdb::Result rows =
@@ -72,7 +73,7 @@ Plain CountPlainly(slurmdb::Connection& db, const std::string& cluster, std::int
     const std::int64_t suspended = rows[8].AsI64();
     const std::string tres = rows[9].Text();
     const std::uint64_t key = rows[10].AsU64();
-    const bool over = end != 0 && end <= as_of;
+    const bool over = end != 0 && end <= as_of && end < until;
     if (!over) plain.live[{rows[11].AsU32(), rows[12].AsU64(), key}] = StateOf(state);
     if (over && end < epoch) continue;
     Sums& sums =
@@ -86,9 +87,9 @@ Plain CountPlainly(slurmdb::Connection& db, const std::string& cluster, std::int
     const bool ran = started && (end == 0 || !tres.empty() ||
                                  (state != 4 && state != 10 && state != 524288 && start < end));
     if (!ran) continue;
-    if (start >= epoch && start <= as_of) ++sums.started;
+    if (start >= epoch && start <= as_of && start < until) ++sums.started;
     const std::int64_t from = std::max(start, epoch);
-    const std::int64_t to = over ? end : as_of;
+    const std::int64_t to = std::min({end != 0 ? end : as_of, as_of, until});
     std::int64_t seconds = to - from;
     if (seconds <= 0) continue;
     if (const auto known = pauses.find(key); known != pauses.end()) {

@@ -10,6 +10,7 @@
 
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/job_ledger.h"
+#include "collectors/slurmdb/upkeep.h"
 #include "tests/storm/world.h"
 
 namespace storm {
@@ -39,7 +40,7 @@ struct Plain {
 
 // Counts one cluster's tables over, by definition, row by row. Reads through `db`, in its transaction if it
 // has one.
-Plain CountPlainly(slurmdb::Connection& db, const std::string& cluster, std::int64_t epoch,
+Plain CountPlainly(slurmdb::Connection& db, const std::string& cluster, const slurmdb::CounterPeriod& period,
                    std::int64_t as_of);
 // The same of a ledger's book.
 Plain BookOf(const slurmdb::JobLedger& ledger);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "collectors/slurmdb/upkeep.h"
 #include "fake_job_table.h"
 
 namespace slurmdb {
@@ -153,6 +154,70 @@ TEST(JobLedgerTest, AnOrdinaryPollReadsOnlyTheWindow) {
   Poll(ledger, table, At(kEpoch + 80060));
   EXPECT_GT(table.ended_rows_read, 0U);
   EXPECT_LE(table.ended_rows_read, (900 + 60 + 300) / 80 + 1);
+}
+
+// Consumption goes on to the last second; what happens at the instant itself belongs to what comes next.
+TEST(JobLedgerTest, APeriodThatHasEndedIsShownAsAWhole) {
+  FakeJobTable table;
+  const std::uint64_t until = kEpoch + 10'000;
+  table.Add({0, 1, until - 5000, until - 1000, 0, 1});          // runs on: 1000 s
+  table.Add({0, 2, until - 5000, until - 500, until - 1, 3});   // 499 s
+  table.Add({0, 3, until - 5000, until - 300, until, 5});       // 300 s, and has not failed in this period
+  table.Add({0, 4, until - 5000, until - 200, until + 30, 3});  // 200 s
+  table.Add({0, 5, until - 5000, until, 0, 1});                 // has not started in it
+  table.Add({0, 6, until - 5000, until + 10, until + 20, 3});
+  LedgerOptions options = Options();
+  options.until = static_cast<std::int64_t>(until);
+  for (const std::int64_t later : {0, 1, 30, 4000}) {
+    JobLedger ledger(options);
+    Poll(ledger, table, At(options.until - 40));
+    EXPECT_EQ(Started(ledger), 4U);
+    Poll(ledger, table, At(options.until + later));
+    EXPECT_EQ(Cpu(ledger), 2U * (1000 + 499 + 300 + 200)) << later;
+    EXPECT_EQ(Started(ledger), 4U) << later;
+    EXPECT_EQ(Ended(ledger, JobState::kCompleted), 1U) << later;
+    EXPECT_EQ(Ended(ledger, JobState::kFailed), 0U) << later;
+  }
+}
+
+TEST(CounterPeriodTest, AnInstantBelongsToWhatEndsThere) {
+  const Calendar calendar("UTC");
+  const std::int64_t january = 1'735'689'600;  // 2025
+  const std::int64_t february = january + std::int64_t{31} * 86400;
+  for (const std::int64_t as_of : {january + 1, february - 1, february}) {
+    const CounterPeriod period = CounterPeriodAt(Period::kMonth, calendar, as_of);
+    EXPECT_EQ(period.epoch, january) << as_of;
+    EXPECT_EQ(period.until, february) << as_of;
+  }
+  EXPECT_EQ(CounterPeriodAt(Period::kMonth, calendar, february + 1).epoch, february);
+  EXPECT_EQ(CounterPeriodAt(Period::kYear, calendar, january).until, january);
+  EXPECT_EQ(CounterPeriodAt(kEpoch, calendar, february).epoch, kEpoch);
+  EXPECT_EQ(CounterPeriodAt(kEpoch, calendar, february).until, kEver);
+}
+
+TEST(CounterPeriodTest, ABookShowsItsOwnPeriodFirst) {
+  const CounterPeriod january{1000, 2000};
+  const CounterPeriod february{2000, 3000};
+  LedgerOptions options;
+  SetPeriod<JobLedger>(nullptr, january, 1500, options);
+  EXPECT_EQ(options.epoch, january.epoch);
+  EXPECT_EQ(options.until, january.until);
+  FakeJobTable table;
+  JobLedger ledger(options);
+  const auto epoch_at = [&](std::int64_t as_of, const CounterPeriod& period) {
+    LedgerOptions next;
+    SetPeriod(&ledger, period, as_of, next);
+    ledger.Update(table, At(as_of));
+    return next.epoch;
+  };
+  ledger.Update(table, At(1500));
+  EXPECT_EQ(epoch_at(1900, january), 1000);
+  EXPECT_EQ(epoch_at(2050, february), 1000);
+  EXPECT_EQ(epoch_at(2100, february), 2000);
+  JobLedger to_the_second(options);
+  to_the_second.Update(table, At(2000));
+  SetPeriod(&to_the_second, february, 2050, options);
+  EXPECT_EQ(options.epoch, 2000);
 }
 
 TEST(JobLedgerTest, ARowThatGoesIsLookedUp) {

@@ -123,6 +123,15 @@ TEST_F(TransactionBookTest, WaitsForWhatLiesAfterAsOf) {
   EXPECT_EQ(Total(), 8);
 }
 
+TEST_F(TransactionBookTest, LeavesToTheNextPeriodWhatBeginsInIt) {
+  LedgerOptions options = Options();
+  options.until = kEpoch + 50;
+  TransactionBook book(options);
+  table_.rows = {{1, {kEpoch + 10}}, {2, {kEpoch + 49}}, {3, {kEpoch + 50}}};
+  book.Update(table_, table_.newest(), {kEpoch + 200, kEpoch + 140, true});
+  EXPECT_THAT(book.counts(), ElementsAre(Pair(TransactionBook::Key{"", 1406, "root"}, 2)));
+}
+
 TEST_F(TransactionBookTest, KeepsWhatIsPurged) {
   table_.rows = {{1, {kEpoch + 10}}, {2, {kEpoch + 20}}, {3, {kEpoch + 30}}};
   Poll(100);

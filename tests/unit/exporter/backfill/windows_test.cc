@@ -33,35 +33,41 @@ TEST(Windows, ThoseOfLocalDaysFollowTheClocks) {
   EXPECT_EQ(windows[1].times.front(), midnight + 23 * kHour);
 }
 
-TEST(Windows, MonthsHaveShorterNamesAndTheLastSecondOfThePeriod) {
+TEST(Windows, MonthsHaveShorterNames) {
   const auto windows = WindowsOf({kMarch - 48 * kHour, kMarch + 24 * kHour, 24 * kHour}, Period::kMonth,
                                  Period::kMonth, Calendar("UTC"));
   ASSERT_EQ(windows.size(), 2U);
   EXPECT_EQ(windows[0].name, "2024-02");
-  EXPECT_EQ(windows[0].times,
-            (std::vector<std::int64_t>{kMarch - 48 * kHour, kMarch - 24 * kHour, kMarch - 1}));
+  EXPECT_EQ(windows[0].times, (std::vector<std::int64_t>{kMarch - 48 * kHour, kMarch - 24 * kHour}));
   EXPECT_EQ(windows[1].times, (std::vector<std::int64_t>{kMarch, kMarch + 24 * kHour}));
 }
 
-TEST(Windows, TheLastSecondIsOnlyThatOfTheEpochsPeriod) {
-  const Grid grid{kMarch - 24 * kHour, kMarch + 24 * kHour, 24 * kHour};
+// In Kolkata midnight is no whole multiple of an hour.
+TEST(Windows, WhereCountersStartOverIsAMomentToo) {
+  const std::int64_t midnight = kMarch - 5 * kHour - kHour / 2;
+  const Grid grid{midnight - 24 * kHour, midnight + 24 * kHour, 24 * kHour};
   const auto moments = [&](const slurmdb::Epoch& epoch) {
-    std::size_t count = 0;
-    for (const Window& window : WindowsOf(grid, Period::kDay, epoch, Calendar("UTC")))
-      count += window.times.size();
-    return count;
+    std::vector<std::int64_t> times;
+    for (const Window& window : WindowsOf(grid, Period::kDay, epoch, Calendar("Asia/Kolkata")))
+      times.insert(times.end(), window.times.begin(), window.times.end());
+    return times;
   };
-  EXPECT_EQ(moments(Period::kMonth), 4U);
-  EXPECT_EQ(moments(Period::kQuarter), 3U);
-  EXPECT_EQ(moments(Period::kYear), 3U);
-  EXPECT_EQ(moments(kMarch - 1000 * kHour), 3U);
+  const std::vector<std::int64_t> whole = {kMarch - 24 * kHour, kMarch};
+  EXPECT_EQ(moments(Period::kMonth), (std::vector<std::int64_t>{whole[0], midnight, whole[1]}));
+  EXPECT_EQ(moments(Period::kQuarter), whole);
+  EXPECT_EQ(moments(Period::kYear), whole);
+  EXPECT_EQ(moments(kMarch - 1000 * kHour), whole);
 }
 
-TEST(Windows, TheLastSecondComesOnce) {
-  const auto windows = WindowsOf({kMarch - 3, kMarch + 1, 1}, Period::kDay, Period::kMonth, Calendar("UTC"));
-  ASSERT_EQ(windows.size(), 2U);
-  EXPECT_EQ(windows[0].times, (std::vector<std::int64_t>{kMarch - 3, kMarch - 2, kMarch - 1}));
-  EXPECT_EQ(windows[1].times, (std::vector<std::int64_t>{kMarch, kMarch + 1}));
+TEST(Windows, ThePeriodThatEndsAtTheBeginningIsNotShown) {
+  const auto first = [&](std::int64_t from, const slurmdb::Epoch& epoch) {
+    return WindowsOf({from, kMarch + 24 * kHour, kHour}, Period::kDay, epoch, Calendar("UTC"))
+        .front()
+        .times.front();
+  };
+  EXPECT_EQ(first(kMarch, Period::kMonth), kMarch + kHour);
+  EXPECT_EQ(first(kMarch, Period::kYear), kMarch);
+  EXPECT_EQ(first(kMarch - kHour, Period::kMonth), kMarch - kHour);
 }
 
 TEST(Windows, WithoutAMomentThereIsNoFile) {
