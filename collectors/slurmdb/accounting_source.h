@@ -56,7 +56,7 @@ struct ClusterView {
   const EventBook* events = nullptr;                          // with Book::kNodes
   const ReservationBook* reservations = nullptr;              // with Book::kReservations
   const Storage* storage = nullptr;                           // with Book::kStorage
-  const AuditBook* audit = nullptr;                           // with Book::kAudit
+  const AuditBook* audit = nullptr;                           // with Book::kAudit; null of the past
   const JobLedger* charged = nullptr;                         // with Book::kCost
   std::int64_t charged_from = 0;          // with Book::kCost: job rows that ended before may have been purged
   const JobLedger* efficiency = nullptr;  // with Book::kEfficiency
@@ -74,7 +74,8 @@ struct AccountingView {
   const TransactionBook* transactions = nullptr;
   const std::vector<AdministratorRow>* administrators = nullptr;
   std::optional<std::int64_t> oldest_transaction;  // when it began
-  std::int64_t clock_skew = 0;  // seconds by which the database's clock is ahead of this machine's
+  // Seconds by which the database's clock is ahead of this machine's; none: not known, as of the past.
+  std::optional<std::int64_t> clock_skew;
 };
 
 // A cluster that could not be read while others could.

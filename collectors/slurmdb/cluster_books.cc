@@ -143,11 +143,7 @@ void ClusterBooks::UpdateJobs(const Poll& poll) {
 void ClusterBooks::UpdateEfficiency(const Poll& poll) {
   LedgerOptions options = poll.CounterOptions(efficiency_.get());
   options.rule = Rule::kEfficiency;
-  const auto& formula = poll.options.memory_formula;
-  options.efficiency.memory = formula ? *formula : JobStepReader::FormulaOf(poll.schema, name_);
-  options.efficiency.gpu = poll.tres.IdOf("gres/gpu");
-  options.efficiency.gpu_utilization = poll.tres.IdOf("gres/gpuutil");
-  options.efficiency.gpu_memory = poll.tres.IdOf("gres/gpumem");
+  options.efficiency = JobStepReader::RulesOf(poll.schema, name_, poll.tres, poll.options.memory_formula);
   JobStepReader reader(poll.db, poll.schema, name_, options.efficiency);
   if (!reader.readable())
     throw DatabaseError(Reason::kSchema, JobStepReader::Table(name_) + ": not there, or not granted");
@@ -289,22 +285,6 @@ void ClusterBooks::UpdateQuota(const Poll& poll) {
   quota_ = std::move(quota);
 }
 
-std::int64_t ClusterBooks::RowsFrom(const Poll& poll, JobReader& reader, std::int64_t from) const {
-  const std::optional<std::int64_t> oldest = reader.OldestEnd();
-  if (oldest && *oldest <= from) return from;
-  UsageReader usage = ReaderOfUsage(poll);
-  if (!usage.Has(UsageKind::kAssociation)) return from;  // nobody can tell
-  // There were no jobs before, or they are gone; usage tells which.
-  const Calendar& calendar = poll.options.calendar;
-  UsageBook rollups(
-      {calendar, poll.options.ledger.recount_interval, calendar.PeriodStart(Period::kMonth, from)});
-  const Connection::Snapshot snapshot(poll.db);
-  rollups.Update(usage, poll.moment);
-  const std::int64_t first = oldest.value_or(poll.moment.as_of);
-  const std::int64_t day = calendar.PeriodStart(Period::kDay, first);
-  return day <= from || rollups.RolledUp(UsageKind::kAssociation, from, day).empty() ? from : first;
-}
-
 void ClusterBooks::UpdateCost(const Poll& poll) {
   const std::shared_ptr<const Tariff>& tariff = poll.options.tariff;
   if (tariff == nullptr) throw DatabaseError(Reason::kInternal, "there is no tariff");
@@ -332,8 +312,12 @@ void ClusterBooks::UpdateCost(const Poll& poll) {
   }
   JobReader reader(poll.db, poll.schema, name_, Rule::kCharged);
   std::unique_ptr<JobLedger> fresh = FreshLedger(kept, options, reader, poll.moment);
-  const std::int64_t from = fresh == nullptr ? charged_from_ : RowsFrom(poll, reader, options.epoch);
   const Connection::Snapshot snapshot(poll.db);
+  std::int64_t from = charged_from_;
+  if (fresh != nullptr) {
+    UsageReader usage = ReaderOfUsage(poll);
+    from = JobsKeptFrom(reader.OldestEnd(), usage, poll.options.calendar, options.epoch, poll.moment.as_of);
+  }
   (fresh != nullptr ? *fresh : *charged_).Update(reader, poll.moment);
   if (fresh != nullptr) charged_ = std::move(fresh);
   charged_by_ = by;

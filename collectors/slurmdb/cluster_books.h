@@ -143,8 +143,6 @@ class ClusterBooks {
   std::pair<std::int64_t, EarlierUsage> BeforeEnforced(const Poll& poll, const QuotaPolicy& policy,
                                                        const EnforcedWeights& weights,
                                                        const Moment& moment) const;
-  // `from`, or when the oldest job ended if those that ended between were purged.
-  std::int64_t RowsFrom(const Poll& poll, JobReader& reader, std::int64_t from) const;
   // Two books are made from events; they are read once a poll.
   void UpdateEvents(const Poll& poll, EventReader& reader);
   std::vector<std::string>& MissingColumns(Book book) {

@@ -43,26 +43,30 @@ void EventBook::Reading::Take(const EventRow& row) {
                                                 kept(row.reason), kept(row.tres), kept(row.cluster_nodes)};
 }
 
-void EventBook::ReadBeginnings(EventSource& source, std::int64_t from, Reading& reading) {
+void EventBook::ReadBeginnings(EventSource& source, std::int64_t from, std::int64_t at, Reading& reading) {
   std::vector<std::string> nodes;
-  for (auto at = reading.events.begin(); at != reading.events.end();) {
-    const std::string& node = at->first.node;
-    const bool first = !node.empty() && at->first.start <= from;
-    bool open = false;
-    for (; at != reading.events.end() && at->first.node == node; ++at) open |= at->second.end == 0;
-    if (open && first) nodes.push_back(node);
+  const std::string* last = nullptr;
+  bool unbroken = false;  // since `from`
+  std::int64_t until = 0;
+  for (const auto& [key, event] : reading.events) {
+    if (key.node.empty()) continue;
+    const bool first = last == nullptr || *last != key.node;
+    unbroken = first ? key.start <= from : unbroken && key.start == until;
+    last = &key.node;
+    until = EndOf(event.end);
+    if (unbroken && key.start <= at && until > at) nodes.push_back(key.node);
   }
   if (nodes.empty()) return;
   Reading older{reading.texts, {}};
   source.ReadBefore(nodes, from, [&](const EventRow& row) { older.Take(row); });
   for (const std::string& node : nodes) {
     std::int64_t begin = from;
-    auto at = older.events.lower_bound({node, from});
-    while (at != older.events.begin()) {
-      --at;
-      if (at->first.node != node || at->second.end != begin) break;
-      begin = at->first.start;
-      reading.events.insert(*at);
+    auto earlier = older.events.lower_bound({node, from});
+    while (earlier != older.events.begin()) {
+      --earlier;
+      if (earlier->first.node != node || earlier->second.end != begin) break;
+      begin = earlier->first.start;
+      reading.events.insert(*earlier);
     }
   }
 }
@@ -78,7 +82,7 @@ void EventBook::Update(EventSource& source, const Moment& moment) {
     Texts texts;
     Reading reading{texts, {}};
     source.ReadSince(from, [&](const EventRow& row) { reading.Take(row); });
-    ReadBeginnings(source, from, reading);
+    ReadBeginnings(source, from, moment.now, reading);
     events_ = std::move(reading.events);
     texts_ = std::move(texts);  // what points into them stays valid
     kept_from_ = from;

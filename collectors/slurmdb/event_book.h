@@ -96,6 +96,8 @@ class EventBook {
 
   // Brings the book up to `moment`. When it throws, the old book stands.
   void Update(EventSource& source, const Moment& moment);
+  // Of the past, where all is there already: a later moment of the same month.
+  void MoveTo(const Moment& moment) { moment_ = moment; }
 
   const Moment& moment() const { return moment_; }
   // Rows that began before are not all there.
@@ -136,8 +138,9 @@ class EventBook {
     void Take(const EventRow& row);
   };
 
-  // Rows before those that were read, of nodes whose time away may have begun in them.
-  static void ReadBeginnings(EventSource& source, std::int64_t from, Reading& reading);
+  // Rows before those that were read, of nodes that are away at `at` and whose time away may have begun in
+  // them.
+  static void ReadBeginnings(EventSource& source, std::int64_t from, std::int64_t at, Reading& reading);
 
   Calendar calendar_;
   LedgerOptions options_;

@@ -70,10 +70,17 @@ void EventReader::ReadOf(const std::string& purpose, std::span<const std::string
 }
 
 void EventReader::ReadSince(std::int64_t from, const Sink& sink) {
+  ReadBegun("events-since", from, fmt::format("time_start >= {}", from), sink);
+}
+
+void EventReader::ReadWithin(std::int64_t from, std::int64_t to, const Sink& sink) {
+  ReadBegun("events-within", from, fmt::format("time_start >= {} AND time_start < {}", from, to), sink);
+}
+
+void EventReader::ReadBegun(const std::string& purpose, std::int64_t from, const std::string& when,
+                            const Sink& sink) {
   const std::string index = schema_.IndexOn(name_, "time_start");
-  if (!index.empty()) {  // rollup or time_start_end, from 22.05 on
-    return Fetch("events-since", index, fmt::format("time_start >= {}", from), sink);
-  }
+  if (!index.empty()) return Fetch(purpose, index, when, sink);  // rollup or time_start_end, from 22.05 on
   // Node by node: those of each registration that held since then.
   const std::string nobody;
   const std::span<const std::string> cluster(&nobody, 1);
@@ -84,13 +91,13 @@ void EventReader::ReadSince(std::int64_t from, const Sink& sink) {
   };
   if (const auto last = LastRegistration(from))
     ReadOf("events-cluster", cluster, fmt::format("time_start = {}", *last), add_names);
-  ReadOf("events-cluster", cluster, fmt::format("time_start >= {}", from), [&](const EventRow& row) {
+  ReadOf("events-cluster", cluster, when, [&](const EventRow& row) {
     add_names(row);
     sink(row);
   });
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  ReadOf("events-by-node", names, fmt::format("time_start >= {}", from), sink);
+  ReadOf(purpose + "-by-node", names, when, sink);
 }
 
 void EventReader::ReadByKey(std::span<const EventKey> keys, const Sink& sink) {

@@ -465,7 +465,7 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
     return;
   }
   Bucket& bucket = BucketAt(end, reading);
-  bucket.keys.push_back(Pack(row.key));
+  if (!options_.frozen) bucket.keys.push_back(Pack(row.key));
   if (options_.rule == Rule::kEfficiency) {
     if (ran) bucket.efficiency[GroupOf(row)].Count(row, state, options_.efficiency, options_.histograms);
     return;
@@ -493,7 +493,7 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
 
 void JobLedger::Settle(const LiveJob& job, Reading& reading) {
   Bucket& bucket = BucketAt(Signed(job.time_end), reading);
-  bucket.keys.push_back(Pack(job.key));
+  if (!options_.frozen) bucket.keys.push_back(Pack(job.key));
   if (options_.rule == Rule::kRealTime) {
     JobTotals& totals = bucket.totals[job.group];
     CountEnd(totals, job.tres_alloc, job.state);
@@ -561,6 +561,7 @@ void JobLedger::Recount(JobSource& source, const Moment& moment) {
   }
   Finish(source, reading);
   buckets_ = std::move(reading.buckets);
+  frozen_ = {};
   live_ = std::move(reading.jobs);
   read_at_ = moment.now;
   widened_at_ = moment.now;
@@ -568,6 +569,16 @@ void JobLedger::Recount(JobSource& source, const Moment& moment) {
   max_db_inx_ = max_db_inx;
   last_rollup_ = last_rollup;
   reroll_from_.reset();
+}
+
+void JobLedger::Bucket::Add(const Bucket& other) {
+  for (const auto& [group, sums] : other.totals) totals[group].Add(sums);
+  for (const auto& [shape, observed] : other.histograms) histograms[shape].Add(observed);
+  for (const auto& [group, sums] : other.efficiency) efficiency[group].Add(sums);
+  exceptions.insert(exceptions.end(), other.exceptions.begin(), other.exceptions.end());
+  const auto middle = static_cast<std::ptrdiff_t>(keys.size());
+  keys.insert(keys.end(), other.keys.begin(), other.keys.end());
+  std::inplace_merge(keys.begin(), keys.begin() + middle, keys.end());
 }
 
 void JobLedger::Coalesce(std::int64_t now) {
@@ -581,13 +592,14 @@ void JobLedger::Coalesce(std::int64_t now) {
     at = buckets_.erase(at);
     Bucket& wider = buckets_[cell.start];
     wider.width = cell.width;
-    for (const auto& [group, totals] : bucket.totals) wider.totals[group].Add(totals);
-    for (const auto& [shape, histograms] : bucket.histograms) wider.histograms[shape].Add(histograms);
-    for (const auto& [group, efficiency] : bucket.efficiency) wider.efficiency[group].Add(efficiency);
-    wider.exceptions.insert(wider.exceptions.end(), bucket.exceptions.begin(), bucket.exceptions.end());
-    const auto middle = static_cast<std::ptrdiff_t>(wider.keys.size());
-    wider.keys.insert(wider.keys.end(), bucket.keys.begin(), bucket.keys.end());
-    std::inplace_merge(wider.keys.begin(), wider.keys.begin() + middle, wider.keys.end());
+    wider.Add(bucket);
+  }
+  // Hours are asked for by their time.
+  if (!options_.frozen || options_.rule == Rule::kRollUp) return;
+  const std::int64_t border = FloorTo(now - options_.wide_window, kDay);
+  while (!buckets_.empty() && buckets_.begin()->first < border) {
+    frozen_.Add(buckets_.begin()->second);
+    buckets_.erase(buckets_.begin());
   }
 }
 
@@ -596,6 +608,41 @@ void JobLedger::ReadBucket(JobSource& source, std::int64_t time, Reading& readin
   const std::int64_t start = CellOf(time, reading.now, options_.wide_window).start;
   source.ReadEnded(std::max(start, options_.epoch), start + bucket.width,
                    [&](const JobRow& row) { Take(row, reading); });
+}
+
+std::set<std::int64_t> JobLedger::FindStale(JobSource& source, std::int64_t from,
+                                            const Reading& reading) const {
+  // What was known, and what is here now.
+  std::unordered_set<std::uint64_t> known;
+  for (const LiveJob& job : live_) known.insert(Pack(job.key));
+  for (auto at = buckets_.lower_bound(from); at != buckets_.end(); ++at) {
+    known.insert(at->second.keys.begin(), at->second.keys.end());
+  }
+  std::unordered_set<std::uint64_t> here;
+  for (const LiveJob& job : reading.jobs) here.insert(Pack(job.key));
+  for (const LiveJob& job : reading.held) here.insert(Pack(job.key));
+  for (const auto& [start, bucket] : reading.buckets) here.insert(bucket.keys.begin(), bucket.keys.end());
+
+  std::set<std::int64_t> stale;
+  const auto mark = [&](const JobRow& row) {
+    const std::int64_t end = Signed(row.time_end);
+    if (end >= options_.epoch && end < from) {
+      stale.insert(CellOf(end, reading.now, options_.wide_window).start);
+    }
+  };
+  std::vector<JobKey> vanished;
+  for (const std::uint64_t key : known) {
+    if (!here.contains(key)) vanished.push_back(Unpack(key));
+  }
+  if (!vanished.empty()) source.ReadByKey(vanished, mark);
+  source.ReadInsertedAfter(max_db_inx_, from, mark);
+  for (const std::uint64_t key : here) {
+    if (known.contains(key)) continue;
+    for (auto at = buckets_.begin(); at != buckets_.end() && at->first < from; ++at) {
+      if (std::binary_search(at->second.keys.begin(), at->second.keys.end(), key)) stale.insert(at->first);
+    }
+  }
+  return stale;
 }
 
 void JobLedger::Update(JobSource& source, const Moment& moment) {
@@ -620,36 +667,8 @@ void JobLedger::Update(JobSource& source, const Moment& moment) {
   source.ReadOpen([&](const JobRow& row) { Take(row, reading); });
   source.ReadEnded(std::max(from, options_.epoch), 0, [&](const JobRow& row) { Take(row, reading); });
 
-  // What was known, and what is here now.
-  std::unordered_set<std::uint64_t> known;
-  for (const LiveJob& job : live_) known.insert(Pack(job.key));
-  for (auto at = buckets_.lower_bound(from); at != buckets_.end(); ++at) {
-    known.insert(at->second.keys.begin(), at->second.keys.end());
-  }
-  std::unordered_set<std::uint64_t> here;
-  for (const LiveJob& job : reading.jobs) here.insert(Pack(job.key));
-  for (const LiveJob& job : reading.held) here.insert(Pack(job.key));
-  for (const auto& [start, bucket] : reading.buckets) here.insert(bucket.keys.begin(), bucket.keys.end());
-
-  std::set<std::int64_t> stale;  // starts of older buckets that have to be read again
-  const auto mark = [&](const JobRow& row) {
-    const std::int64_t end = Signed(row.time_end);
-    if (end >= options_.epoch && end < from) {
-      stale.insert(CellOf(end, moment.now, options_.wide_window).start);
-    }
-  };
-  std::vector<JobKey> vanished;
-  for (const std::uint64_t key : known) {
-    if (!here.contains(key)) vanished.push_back(Unpack(key));
-  }
-  if (!vanished.empty()) source.ReadByKey(vanished, mark);
-  source.ReadInsertedAfter(max_db_inx_, from, mark);
-  for (const std::uint64_t key : here) {
-    if (known.contains(key)) continue;
-    for (auto at = buckets_.begin(); at != buckets_.end() && at->first < from; ++at) {
-      if (std::binary_search(at->second.keys.begin(), at->second.keys.end(), key)) stale.insert(at->first);
-    }
-  }
+  std::set<std::int64_t> stale;
+  if (!options_.frozen) stale = FindStale(source, from, reading);
   for (const std::int64_t start : stale) ReadBucket(source, start, reading);
   Finish(source, reading);
 
@@ -702,21 +721,20 @@ std::vector<const LiveJob*> JobLedger::Exceptions() const {
   return found;
 }
 
+void JobLedger::SumUp(const Bucket& bucket) {
+  for (const auto& [group, totals] : bucket.totals) totals_[group].Add(totals);
+  for (const auto& [shape, histograms] : bucket.histograms) histograms_[shape].Add(histograms);
+  for (const auto& [group, efficiency] : bucket.efficiency) efficiency_[group].Add(efficiency);
+}
+
 void JobLedger::SumUp() {
   if (options_.rule == Rule::kRollUp) return;
-  if (options_.rule == Rule::kEfficiency) {
-    efficiency_.assign(groups_.size(), JobEfficiency{});
-    for (const auto& [start, bucket] : buckets_) {
-      for (const auto& [group, efficiency] : bucket.efficiency) efficiency_[group].Add(efficiency);
-    }
-    return;
-  }
+  efficiency_.assign(options_.rule == Rule::kEfficiency ? groups_.size() : 0, JobEfficiency{});
   totals_.assign(groups_.size(), JobTotals{});
   histograms_.assign(shapes_.size(), JobHistograms{});
-  for (const auto& [start, bucket] : buckets_) {
-    for (const auto& [group, totals] : bucket.totals) totals_[group].Add(totals);
-    for (const auto& [shape, histograms] : bucket.histograms) histograms_[shape].Add(histograms);
-  }
+  SumUp(frozen_);
+  for (const auto& [start, bucket] : buckets_) SumUp(bucket);
+  if (options_.rule == Rule::kEfficiency) return;
   for (JobTotals& totals : totals_) {
     if (options_.rule != Rule::kRealTime) break;
     TresSums completed = totals.tres_seconds;

@@ -151,6 +151,9 @@ struct LedgerOptions {
   std::int64_t wide_window = 93600;
   std::int64_t wide_interval = 3600;
   std::int64_t recount_interval = 86400;
+  // Of the past, where rows that have ended stay as they are: nothing is kept to notice changes with, and
+  // what is older than the wide window is summed up for good.
+  bool frozen = false;
   HistogramBounds histograms;                      // with kRealTime and kEfficiency
   EfficiencyRules efficiency;                      // with kEfficiency
   std::shared_ptr<const EnforcedWeights> weights;  // with kEnforced
@@ -307,6 +310,9 @@ class JobLedger {
     std::unordered_map<std::size_t, JobEfficiency> efficiency;  // by group
     std::vector<LiveJob> exceptions;
     std::vector<std::uint64_t> keys;  // of all its rows, packed; sorted once it is in the book
+
+    // What another one has, of an earlier or later time.
+    void Add(const Bucket& other);
   };
   using Buckets = std::map<std::int64_t, Bucket>;  // by start
 
@@ -353,6 +359,9 @@ class JobLedger {
   void ReadBucket(JobSource& source, std::int64_t time, Reading& reading);
   // Every bucket gets the width that its age asks for at `now`.
   void Coalesce(std::int64_t now);
+  // Starts of buckets before `from` that have to be read again, by what is and what is not in `reading`.
+  std::set<std::int64_t> FindStale(JobSource& source, std::int64_t from, const Reading& reading) const;
+  void SumUp(const Bucket& bucket);
   void SumUp();
 
   LedgerOptions options_;
@@ -365,6 +374,7 @@ class JobLedger {
   std::vector<std::size_t> shape_of_;  // by group
   std::vector<JobShape> shapes_;
   Buckets buckets_;
+  Bucket frozen_;  // what ended before them
   std::vector<LiveJob> live_;
   std::vector<JobTotals> totals_;
   std::vector<JobHistograms> histograms_;

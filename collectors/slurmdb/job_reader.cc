@@ -32,6 +32,7 @@ JobReader::JobReader(Connection& db, const Schema& schema, const std::string& cl
       last_ran_(ClusterTable(cluster, "last_ran_table")),
       has_timelimit_(schema.Has(name_, "timelimit")),
       has_tres_req_(schema.Has(name_, "tres_req")),
+      has_request_(schema.HasAll(name_, {"mem_req", "nodes_alloc"})),
       rule_(rule),
       rows_per_page_(rows_per_page) {}
 
@@ -58,7 +59,9 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
   } else if (!by_rollup) {
     more = fmt::format("id_user, array_task_pending, account, `partition`, {}, {}", timelimit,
                        has_tres_req_ ? "tres_req" : "NULL");
-    if (!rule_) more += ", id_wckey, id_resv";
+    if (!rule_) {
+      more += fmt::format(", id_wckey, id_resv, {}", has_request_ ? "mem_req, nodes_alloc" : "NULL, NULL");
+    }
   }
   Result rows = db_.Query(
       purpose, fmt::format("SELECT job_db_inx, id_job, time_submit, id_assoc, id_qos, state, time_eligible, "
@@ -98,6 +101,8 @@ void JobReader::Read(const char* purpose, const std::string& index, const std::s
       if (!rule_) {
         row.id_wckey = rows[17].AsU32Or(0);
         row.id_resv = rows[18].AsU32Or(0);
+        row.mem_req = rows[19].AsU64Or(0);
+        row.nodes_alloc = rows[20].AsU32Or(0);
       }
     }
     sink(row);

@@ -14,7 +14,7 @@ class Schema;
 class JobReader : public JobSource {
  public:
   // `db` and `schema` are kept by reference. Columns that the ledger's rule does not use are not read;
-  // without a rule, those that kRealTime and kRollUp use.
+  // without a rule, those that any rule uses, but for steps.
   JobReader(Connection& db, const Schema& schema, const std::string& cluster,
             std::optional<Rule> rule = Rule::kRealTime, std::uint32_t rows_per_page = 20'000);
 
@@ -58,6 +58,7 @@ class JobReader : public JobSource {
   std::string last_ran_;
   bool has_timelimit_;
   bool has_tres_req_;
+  bool has_request_;  // mem_req and nodes_alloc
   std::optional<Rule> rule_;
   std::uint32_t rows_per_page_;
 };

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "collectors/slurmdb/connection.h"
 #include "collectors/slurmdb/readers.h"
@@ -14,6 +13,13 @@ namespace {
 
 // MariaDB makes a table of a list of a thousand, and joins it.
 constexpr std::size_t kKeysPerStatement = 500;
+
+MemoryFormula FormulaOf(const Schema& schema, const std::string& cluster) {
+  const std::string jobs = cluster + "_job_table";
+  if (schema.Has(jobs, "restart_cnt")) return MemoryFormula::kTotal;      // from 24.11 on
+  if (schema.Has(jobs, "failed_node")) return MemoryFormula::kAllocated;  // from 23.02 on
+  return MemoryFormula::kRequested;
+}
 
 }  // namespace
 
@@ -35,12 +41,13 @@ JobStepReader::JobStepReader(Connection& db, const Schema& schema, const std::st
 
 std::string JobStepReader::Table(const std::string& cluster) { return cluster + "_step_table"; }
 
-MemoryFormula JobStepReader::FormulaOf(const Schema& schema, const std::string& cluster) {
-  const std::string jobs = cluster + "_job_table";
-  if (schema.Has(jobs, "restart_cnt")) return MemoryFormula::kTotal;      // from 24.11 on
-  if (schema.Has(jobs, "failed_node")) return MemoryFormula::kAllocated;  // from 23.02 on
-  return MemoryFormula::kRequested;
+EfficiencyRules JobStepReader::RulesOf(const Schema& schema, const std::string& cluster,
+                                       const TresCatalog& tres, std::optional<MemoryFormula> formula) {
+  return {formula ? *formula : FormulaOf(schema, cluster), tres.IdOf("gres/gpu"), tres.IdOf("gres/gpuutil"),
+          tres.IdOf("gres/gpumem")};
 }
+
+bool JobStepReader::MayHaveSteps(const JobRow& row) { return row.time_end != 0 && !row.tres_alloc.empty(); }
 
 bool JobStepReader::readable() const {
   return schema_.HasAll(steps_name_, {"job_db_inx", "state", "user_sec", "user_usec", "sys_sec", "sys_usec"});
@@ -86,18 +93,22 @@ void JobStepReader::Read(const char* purpose, const std::string& index, const st
       row.job.nodes_alloc = rows[12].AsU32Or(0);
     }
   }
-  std::vector<Row*> with_steps;
+  std::vector<std::uint64_t> with_steps;
   for (Row& row : found) {
     row.job.account = row.account;
     row.job.partition = row.partition;
     row.job.tres_alloc = row.tres_alloc;
-    if (row.job.time_end != 0 && !row.tres_alloc.empty()) with_steps.push_back(&row);
+    if (MayHaveSteps(row.job)) with_steps.push_back(row.job.db_inx);
   }
-  ReadSteps(with_steps);
-  for (const Row& row : found) sink(row.job);
+  const auto uses = ReadUses(with_steps);
+  for (Row& row : found) {
+    if (const auto use = uses.find(row.job.db_inx); use != uses.end()) row.job.steps = use->second;
+    sink(row.job);
+  }
 }
 
-void JobStepReader::ReadSteps(std::span<Row*> rows) {
+std::unordered_map<std::uint64_t, StepUse> JobStepReader::ReadUses(std::span<const std::uint64_t> db_inxs) {
+  std::unordered_map<std::uint64_t, StepUse> uses;
   const auto column = [&](const char* name) { return schema_.ColumnOr(steps_name_, name); };
   const bool by_task = rules_.memory != MemoryFormula::kTotal;
   const std::string columns =
@@ -105,20 +116,13 @@ void JobStepReader::ReadSteps(std::span<Row*> rows) {
                   by_task ? column("task_cnt") : "NULL",
                   by_task && schema_.Has(steps_name_, "task_cnt") ? column("tres_usage_in_max") : "NULL",
                   column("tres_usage_in_tot"));
-  for (std::size_t first = 0; first < rows.size(); first += kKeysPerStatement) {
-    std::unordered_map<std::uint64_t, StepUse*> uses;
-    std::string keys;
-    for (Row* row : rows.subspan(first, std::min(kKeysPerStatement, rows.size() - first))) {
-      uses[row->job.db_inx] = &row->job.steps;
-      keys += fmt::format("{}{}", keys.empty() ? "" : ", ", row->job.db_inx);
-    }
+  for (std::size_t first = 0; first < db_inxs.size(); first += kKeysPerStatement) {
+    const auto keys = db_inxs.subspan(first, std::min(kKeysPerStatement, db_inxs.size() - first));
     // PRIMARY (job_db_inx, id_step, step_het_comp), and no order beyond its.
     Result steps = db_.Query("steps", fmt::format("SELECT {} FROM {} FORCE INDEX (PRIMARY) WHERE job_db_inx "
                                                   "IN ({})",
-                                                  columns, steps_, keys));
+                                                  columns, steps_, fmt::join(keys, ", ")));
     while (steps.Next()) {
-      const auto use = uses.find(steps[0].AsU64());
-      if (use == uses.end()) continue;
       StepRow step;
       step.state = steps[1].AsU64Or(0);
       step.user_sec = steps[2].AsU64Or(0);
@@ -128,9 +132,10 @@ void JobStepReader::ReadSteps(std::span<Row*> rows) {
       step.tasks = steps[6].AsU32Or(0);
       step.usage_max = steps[7].raw();
       step.usage_total = steps[8].raw();
-      AddStep(step, rules_, *use->second);
+      AddStep(step, rules_, uses[steps[0].AsU64()]);
     }
   }
+  return uses;
 }
 
 }  // namespace slurmdb

@@ -6,7 +6,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "collectors/slurmdb/audit_reader.h"
 #include "collectors/slurmdb/readers.h"
+#include "collectors/slurmdb/upkeep.h"
 
 namespace slurmdb {
 namespace {
@@ -14,10 +16,14 @@ namespace {
 constexpr std::int64_t kDay = 86400;
 // Jobs are not counted from further back when roll-ups stand still: see UpdateSinceRollup.
 constexpr std::int64_t kFarthest = 33 * kDay;
-// As far as a ledger may look back behind its last moment, at the most: to the start of an hour.
+// As far as a ledger may look back behind its last moment and its overlap, at the most: to the start of an
+// hour. They are that fine for longer than a day, which is as far as moments are apart.
 constexpr std::int64_t kLookBack = 7200;
+constexpr std::int64_t kFineFor = 2 * kDay;
 
 LedgerOptions WithoutUpkeep(LedgerOptions options) {
+  options.frozen = true;
+  options.wide_window = options.overlap + kFineFor;
   options.overlap = 0;
   options.wide_interval = kEver;
   options.recount_interval = kEver;
@@ -27,14 +33,17 @@ LedgerOptions WithoutUpkeep(LedgerOptions options) {
 }  // namespace
 
 const std::set<Book>& Replay::Books() {
-  static const std::set<Book> kOfThePast = {Book::kJobs, Book::kUsage, Book::kCluster};
+  static const std::set<Book> kOfThePast = {Book::kJobs,  Book::kUsage, Book::kCluster,   Book::kNodes,
+                                            Book::kAudit, Book::kCost,  Book::kEfficiency};
   return kOfThePast;
 }
 
 Replay::Replay(AccountingOptions options, std::set<Book> books)
     : options_(std::move(options)), books_(std::move(books)), db_(options_.connection) {
+  overlap_ = options_.ledger.overlap;
   options_.ledger = WithoutUpkeep(options_.ledger);
   if (Wants(Book::kCluster)) books_.insert(Book::kUsage);
+  if (Wants(Book::kAudit)) books_.insert(Book::kJobs);
 }
 
 std::int64_t Replay::Open() {
@@ -57,6 +66,9 @@ void Replay::ReadNames() {
     cluster.associations = AssociationTree(ReadAssociations(db_, schema_, name));
     if (schema_.Has(name + "_wckey_table", "wckey_name")) cluster.wckeys = ReadWckeys(db_, name);
     cluster.job_reader = std::make_unique<JobReader>(db_, schema_, name, std::nullopt);
+    cluster.usage_reader = std::make_unique<UsageReader>(
+        db_, schema_, name, UsageReader::IdsOf(cluster.associations, cluster.wckeys, qos_, tres_));
+    if (Wants(Book::kEfficiency)) PrepareEfficiency(name, cluster);
   }
 }
 
@@ -64,30 +76,32 @@ void Replay::SetRange(std::int64_t from, std::int64_t to) {
   to_ = to;
   first_epoch_ = PeriodOf(from).epoch;
   if (first_epoch_ > from) throw std::runtime_error("counters begin after the first moment asked for");
-  const Calendar& calendar = options_.calendar;
-  start_ = calendar.PeriodStart(Period::kDay, calendar.PeriodStart(Period::kDay, first_epoch_) - 1);
-  const Moment first{from, from, false};
-  at_ = from;
+  const auto day_before = [&](std::int64_t time) {
+    const Calendar& calendar = options_.calendar;
+    return calendar.PeriodStart(Period::kDay, calendar.PeriodStart(Period::kDay, time) - 1);
+  };
+  start_ = day_before(first_epoch_);
+  midnight_ = from;
+  if (Wants(Book::kAudit)) PrepareTransactions();
   for (auto& [name, cluster] : clusters_) {
     if (Wants(Book::kCluster)) PrepareCapacity(name, cluster);
+    if (Wants(Book::kCluster) || Wants(Book::kNodes)) PrepareEvents(name, cluster);
     if (Wants(Book::kUsage)) {
       PrepareUsage(name, cluster);
-      UpdateRollups(cluster, first);
-      start_ = std::min(start_, calendar.PeriodStart(Period::kDay, FirstRowNeeded(cluster, from)));
+      UpdateRollups(cluster, {from, from, false});
+      start_ = std::min(start_, options_.calendar.PeriodStart(Period::kDay, FirstRowNeeded(cluster, from)));
     }
-    if (Wants(Book::kCluster)) {
-      EventReader events(db_, schema_, name);
-      if (events.readable()) cluster.events->Update(events, first);
+    if (Wants(Book::kCost)) {
+      PrepareCosts(name, cluster, from);
+      start_ = std::min(start_, day_before(cluster.costs->first_epoch()));
     }
   }
   next_day_ = start_;
-  at_ = start_;
+  midnight_ = start_;
   for (auto& [name, cluster] : clusters_) LoadLongest(cluster);
 }
 
 void Replay::PrepareUsage(const std::string& name, Cluster& cluster) {
-  cluster.usage_reader = std::make_unique<UsageReader>(
-      db_, schema_, name, UsageReader::IdsOf(cluster.associations, cluster.wckeys, qos_, tres_));
   if (!cluster.usage_reader->Has(UsageKind::kAssociation))
     throw DatabaseError(Reason::kSchema, name + "_assoc_usage_…_table: not there, or not granted");
   cluster.usage_rows = std::make_unique<ReplayedUsage>(
@@ -113,8 +127,51 @@ void Replay::PrepareCapacity(const std::string& name, Cluster& cluster) {
       },
       options_.calendar, to_);
   cluster.capacity = std::make_unique<UsageBook>(UsageOptions{options_.calendar, kEver});
-  cluster.planned_down = EventReader(db_, schema_, name).planned_down();
-  cluster.events = std::make_unique<EventBook>(options_.calendar, options_.ledger);
+}
+
+void Replay::PrepareEvents(const std::string& name, Cluster& cluster) {
+  cluster.event_reader = std::make_unique<EventReader>(db_, schema_, name);
+  if (cluster.event_reader->readable()) {
+    cluster.events = std::make_unique<ReplayedEvents>(
+        *cluster.event_reader,
+        [&reader = *cluster.event_reader](std::int64_t from, std::int64_t to, const EventSource::Sink& sink) {
+          reader.ReadWithin(from, to, sink);
+        },
+        options_.calendar);
+  } else if (Wants(Book::kNodes)) {
+    throw DatabaseError(Reason::kSchema, EventReader::Table(name) + ": not there, or not granted");
+  }
+}
+
+void Replay::PrepareEfficiency(const std::string& name, Cluster& cluster) {
+  LedgerOptions& options = cluster.efficiency_options;
+  options = options_.ledger;
+  options.rule = Rule::kEfficiency;
+  options.overlap = overlap_;  // says how long steps that have not finished are waited for
+  options.efficiency = JobStepReader::RulesOf(schema_, name, tres_, options_.memory_formula);
+  cluster.step_reader = std::make_unique<JobStepReader>(db_, schema_, name, options.efficiency);
+  if (!cluster.step_reader->readable())
+    throw DatabaseError(Reason::kSchema, JobStepReader::Table(name) + ": not there, or not granted");
+}
+
+void Replay::PrepareCosts(const std::string& name, Cluster& cluster, std::int64_t from) {
+  if (options_.tariff == nullptr) throw DatabaseError(Reason::kInternal, "there is no tariff");
+  PurgedJobs purged;
+  purged.oldest_end = cluster.job_reader->OldestEnd();
+  purged.since = [this, &reader = *cluster.usage_reader, oldest = purged.oldest_end](std::int64_t epoch,
+                                                                                     std::int64_t time) {
+    return JobsKeptFrom(oldest, reader, options_.calendar, epoch, time) != epoch;
+  };
+  cluster.costs = std::make_unique<ReplayedCosts>(
+      options_.tariff, options_.ledger, ClusterNames{name, &cluster.associations, &accounts_, &qos_, &tres_},
+      std::move(purged), options_.calendar, from, to_);
+}
+
+void Replay::PrepareTransactions() {
+  if (!TransactionReader::Readable(schema_)) return;
+  TransactionReader reader(db_);
+  transactions_ = std::make_unique<ReplayedTransactions>(options_.accepts_cluster);
+  transactions_->Read(reader, ReadNewestTransaction(db_), first_epoch_, to_);
 }
 
 std::int64_t Replay::ChunkOf(std::int64_t day) const {
@@ -124,9 +181,12 @@ std::int64_t Replay::ChunkOf(std::int64_t day) const {
 void Replay::Load(Cluster& cluster, std::int64_t from, std::int64_t to, std::int64_t submitted_from,
                   std::int64_t submitted_to) {
   std::vector<std::uint64_t> suspended;
+  std::vector<std::uint64_t> with_steps;
   const auto add = [&](const JobRow& row) {
-    const bool was_suspended = row.time_suspended != 0 || JobStateOf(row.state) == JobState::kSuspended;
-    if (cluster.rows.Add(row) && was_suspended) suspended.push_back(row.db_inx);
+    if (!cluster.rows.Add(row)) return;
+    if (row.time_suspended != 0 || JobStateOf(row.state) == JobState::kSuspended)
+      suspended.push_back(row.db_inx);
+    if (cluster.step_reader != nullptr && JobStepReader::MayHaveSteps(row)) with_steps.push_back(row.db_inx);
   };
   if (to == 0) {
     cluster.job_reader->ReadOpen(add);
@@ -136,6 +196,8 @@ void Replay::Load(Cluster& cluster, std::int64_t from, std::int64_t to, std::int
   std::sort(suspended.begin(), suspended.end());
   for (const Suspension& suspension : cluster.job_reader->ReadSuspensions(suspended))
     cluster.rows.Add(suspension);
+  if (with_steps.empty()) return;
+  for (const auto& [db_inx, use] : cluster.step_reader->ReadUses(with_steps)) cluster.rows.Add(db_inx, use);
 }
 
 void Replay::LoadLongest(Cluster& cluster) {
@@ -166,7 +228,7 @@ void Replay::LoadDay(Cluster& cluster, std::int64_t day) {
 }
 
 std::int64_t Replay::FirstRowNeeded(const Cluster& cluster, std::int64_t time) const {
-  std::int64_t first = at_ - kLookBack;
+  std::int64_t first = midnight_ - overlap_ - kLookBack;
   if (cluster.rollups != nullptr) {
     const std::int64_t hours = cluster.rollups->hours_from();
     // The next day's roll-up is looked at first.
@@ -178,13 +240,17 @@ std::int64_t Replay::FirstRowNeeded(const Cluster& cluster, std::int64_t time) c
   return first;
 }
 
-void Replay::UpdateJobs(Cluster& cluster, const Moment& moment) {
-  cluster.rows.MoveTo(moment.as_of, FirstRowNeeded(cluster, moment.as_of));
-  LedgerOptions options = options_.ledger;
-  SetPeriod(cluster.jobs.get(), PeriodOf(moment.as_of), moment.as_of, options);
-  std::unique_ptr<JobLedger> fresh = FreshLedger(cluster.jobs.get(), options, cluster.rows, moment);
-  if (fresh != nullptr) cluster.jobs = std::move(fresh);
-  cluster.jobs->Update(cluster.rows, moment);
+void Replay::UpdateLedger(Cluster& cluster, LedgerOptions options, const Moment& moment,
+                          std::unique_ptr<JobLedger>& ledger) const {
+  SetPeriod(ledger.get(), PeriodOf(moment.as_of), moment.as_of, options);
+  std::unique_ptr<JobLedger> fresh = FreshLedger(ledger.get(), options, cluster.rows, moment);
+  if (fresh != nullptr) ledger = std::move(fresh);
+  ledger->Update(cluster.rows, moment);
+}
+
+void Replay::UpdateLedgers(Cluster& cluster, const Moment& moment) const {
+  if (Wants(Book::kJobs)) UpdateLedger(cluster, options_.ledger, moment, cluster.jobs);
+  if (Wants(Book::kEfficiency)) UpdateLedger(cluster, cluster.efficiency_options, moment, cluster.efficiency);
 }
 
 void Replay::UpdateRollups(Cluster& cluster, const Moment& moment) {
@@ -204,16 +270,16 @@ void Replay::UpdateUsage(Cluster& cluster, const Moment& moment) const {
 void Replay::UpdateStatus(Cluster& cluster, const Moment& moment) {
   ClusterStatus& status = *cluster.status;
   const bool has_usage = cluster.capacity_reader->Has(UsageKind::kAssociation);
-  const bool has_events = cluster.events->moment().now != 0;
+  const EventBook* events = cluster.events == nullptr ? nullptr : cluster.events->book();
   status.at = moment;
-  status.registered = has_events ? cluster.events->registration(moment.now) : std::nullopt;
+  status.registered = events == nullptr ? std::nullopt : events->registration(moment.now);
   status.live.reset();
   if (!has_usage) return;
   status.usage.Update(*cluster.capacity, nullptr);
   const std::int64_t since = cluster.capacity->rolled_up_until();
-  if (has_events && since != 0 && cluster.since_rollup != nullptr) {
-    status.live =
-        EstimateCapacity(*cluster.events, cluster.planned_down, *cluster.since_rollup, since, moment.as_of);
+  if (events != nullptr && since != 0 && cluster.since_rollup != nullptr) {
+    status.live = EstimateCapacity(*events, cluster.event_reader->planned_down(), *cluster.since_rollup,
+                                   since, moment.as_of);
   }
 }
 
@@ -223,20 +289,25 @@ void Replay::MoveTo(std::int64_t time) {
       // The day before is over: counted now, most of its rows can go.
       const Moment midnight{next_day_, next_day_, false};
       UpdateRollups(cluster, midnight);
-      if (next_day_ >= first_epoch_) UpdateJobs(cluster, midnight);
+      cluster.rows.MoveTo(next_day_, FirstRowNeeded(cluster, next_day_));
+      if (next_day_ >= first_epoch_) UpdateLedgers(cluster, midnight);
+      if (Wants(Book::kCost)) cluster.costs->EndDay(cluster.rows, next_day_);
       if (next_day_ == ChunkOf(next_day_)) LoadMonth(cluster, next_day_);
       LoadDay(cluster, next_day_);
     }
-    at_ = next_day_;
+    midnight_ = next_day_;
   }
   const Moment moment{time, time, false};
+  if (transactions_ != nullptr) transactions_->MoveTo(PeriodOf(time), time);
   for (auto& [name, cluster] : clusters_) {
     UpdateRollups(cluster, moment);
-    UpdateJobs(cluster, moment);
+    cluster.rows.MoveTo(time, FirstRowNeeded(cluster, time));
+    UpdateLedgers(cluster, moment);
+    if (Wants(Book::kCost)) cluster.costs->MoveTo(cluster.rows, time);
     if (Wants(Book::kUsage)) UpdateUsage(cluster, moment);
+    if (cluster.events != nullptr) cluster.events->MoveTo(time);
     if (Wants(Book::kCluster)) UpdateStatus(cluster, moment);
   }
-  at_ = time;
 }
 
 AccountingView Replay::View() const {
@@ -245,6 +316,7 @@ AccountingView Replay::View() const {
   view.qos = &qos_;
   view.accounts = &accounts_;
   view.coordinators = &coordinators_;
+  if (transactions_ != nullptr) view.transactions = transactions_->book();
   for (const auto& [name, cluster] : clusters_) {
     ClusterView& one = view.clusters.emplace_back();
     one.name = name;
@@ -253,6 +325,12 @@ AccountingView Replay::View() const {
     one.usage = cluster.usage.get();
     one.wckeys = &cluster.wckeys;
     one.status = cluster.status.get();
+    one.efficiency = cluster.efficiency.get();
+    if (cluster.events != nullptr) one.events = cluster.events->book();
+    if (cluster.costs != nullptr) {
+      one.charged = cluster.costs->ledger();
+      one.charged_from = cluster.costs->charged_from();
+    }
   }
   return view;
 }
@@ -267,6 +345,8 @@ std::vector<std::string> Replay::missing_columns() const {
   std::vector<std::string> all;
   for (const auto& [name, cluster] : clusters_) {
     for (std::string& column : cluster.job_reader->MissingColumns()) all.push_back(std::move(column));
+    if (cluster.step_reader == nullptr) continue;
+    for (std::string& column : cluster.step_reader->MissingColumns()) all.push_back(std::move(column));
   }
   return all;
 }

@@ -12,7 +12,8 @@
 // then, day by day, the others. In memory are the first two and those of two days, or of as many as roll-ups
 // have stood still for.
 //
-// Names and associations are those of now, as with as_of. Not thread-safe.
+// Names and associations are those of now, as with as_of. What is known of the present alone is left out: of
+// the audit all but transactions and job rows. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,11 @@
 #include "collectors/slurmdb/cluster_usage_reader.h"
 #include "collectors/slurmdb/event_reader.h"
 #include "collectors/slurmdb/job_reader.h"
+#include "collectors/slurmdb/job_step_reader.h"
+#include "collectors/slurmdb/replayed_costs.h"
+#include "collectors/slurmdb/replayed_events.h"
 #include "collectors/slurmdb/replayed_jobs.h"
+#include "collectors/slurmdb/replayed_transactions.h"
 #include "collectors/slurmdb/replayed_usage.h"
 #include "collectors/slurmdb/usage_reader.h"
 
@@ -38,7 +43,8 @@ class Replay {
   // The books that can be kept of the past.
   static const std::set<Book>& Books();
 
-  // `options.as_of` and settle do not count. `books` is a part of Books(); kCluster brings kUsage along.
+  // `options.as_of` and settle do not count. `books` is a part of Books(); kCluster brings kUsage along, and
+  // kAudit kJobs.
   Replay(AccountingOptions options, std::set<Book> books);
 
   // Connects and reads names. Returns the database's clock. Throws DatabaseError, as do the next two.
@@ -70,6 +76,10 @@ class Replay {
     ReplayedJobs rows;
     std::unique_ptr<JobLedger> jobs;
 
+    std::unique_ptr<JobStepReader> step_reader;
+    LedgerOptions efficiency_options;
+    std::unique_ptr<JobLedger> efficiency;
+
     std::unique_ptr<UsageReader> usage_reader;
     std::unique_ptr<ReplayedUsage> usage_rows;
     std::unique_ptr<UsageBook> rollups;
@@ -79,15 +89,22 @@ class Replay {
     std::unique_ptr<ClusterUsageReader> capacity_reader;
     std::unique_ptr<ReplayedUsage> capacity_rows;
     std::unique_ptr<UsageBook> capacity;
-    std::unique_ptr<EventBook> events;  // of all the range
-    PlannedDown planned_down = PlannedDown::kNone;
     std::unique_ptr<ClusterStatus> status;
+
+    std::unique_ptr<EventReader> event_reader;
+    std::unique_ptr<ReplayedEvents> events;  // null where they cannot be read
+
+    std::unique_ptr<ReplayedCosts> costs;
   };
 
   bool Wants(Book book) const { return books_.contains(book); }
   void ReadNames();
   void PrepareUsage(const std::string& name, Cluster& cluster);
   void PrepareCapacity(const std::string& name, Cluster& cluster);
+  void PrepareEvents(const std::string& name, Cluster& cluster);
+  void PrepareEfficiency(const std::string& name, Cluster& cluster);
+  void PrepareCosts(const std::string& name, Cluster& cluster, std::int64_t from);
+  void PrepareTransactions();
   // Where the rows that are read together with this day's begin.
   std::int64_t ChunkOf(std::int64_t day) const;
   // Rows that were there at the turn of a month, or after the range.
@@ -99,8 +116,10 @@ class Replay {
   // Rows with from <= time_end < to that were submitted within [submitted_from, submitted_to).
   void Load(Cluster& cluster, std::int64_t from, std::int64_t to, std::int64_t submitted_from,
             std::int64_t submitted_to);
-  // Brings the job book up to `moment`.
-  void UpdateJobs(Cluster& cluster, const Moment& moment);
+  // Brings a ledger of the counters' epoch up to `moment`.
+  void UpdateLedger(Cluster& cluster, LedgerOptions options, const Moment& moment,
+                    std::unique_ptr<JobLedger>& ledger) const;
+  void UpdateLedgers(Cluster& cluster, const Moment& moment) const;
   void UpdateRollups(Cluster& cluster, const Moment& moment);
   void UpdateUsage(Cluster& cluster, const Moment& moment) const;
   void UpdateStatus(Cluster& cluster, const Moment& moment);
@@ -108,6 +127,7 @@ class Replay {
 
   AccountingOptions options_;
   std::set<Book> books_;
+  std::int64_t overlap_ = 0;  // as asked for; only what waits for steps needs it
   Connection db_;
   Schema schema_;
   std::int64_t now_ = 0;
@@ -115,12 +135,13 @@ class Replay {
   std::int64_t start_ = 0;        // rows that ended before are of no use
   std::int64_t first_epoch_ = 0;  // nothing is counted before
   std::int64_t next_day_ = 0;     // the first that has not been loaded
-  std::int64_t at_ = 0;           // the last moment
+  std::int64_t midnight_ = 0;     // the last that has passed
   std::map<std::string, Cluster> clusters_;
   TresCatalog tres_;
   std::map<std::uint32_t, std::string> qos_;
   std::vector<AccountRow> accounts_;
   std::vector<CoordinatorRow> coordinators_;
+  std::unique_ptr<ReplayedTransactions> transactions_;  // null where they cannot be read
 };
 
 }  // namespace slurmdb

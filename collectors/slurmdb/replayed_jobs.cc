@@ -39,8 +39,9 @@ void ReplayedJobs::Add(const Suspension& suspension) {
 
 void ReplayedJobs::MoveTo(std::int64_t time, std::int64_t forget_before) {
   const auto last = there_.lower_bound(forget_before);
-  if (!suspensions_.empty()) {
-    for (auto at = there_.begin(); at != last; ++at) suspensions_.erase(at->second.row.db_inx);
+  for (auto at = there_.begin(); at != last; ++at) {
+    suspensions_.erase(at->second.row.db_inx);
+    steps_.erase(at->second.row.db_inx);
   }
   there_.erase(there_.begin(), last);
   while (!coming_.empty() && coming_.begin()->first <= time) {
@@ -51,10 +52,11 @@ void ReplayedJobs::MoveTo(std::int64_t time, std::int64_t forget_before) {
   }
 }
 
-void ReplayedJobs::Show(const Row& kept, const Sink& sink) {
+void ReplayedJobs::Show(const Row& kept, const Sink& sink) const {
   JobRow row = kept.row;
   row.tres_alloc = kept.tres_alloc;
   if (row.tres_req) row.tres_req = kept.tres_req;
+  if (const auto steps = steps_.find(row.db_inx); steps != steps_.end()) row.steps = steps->second;
   sink(row);
 }
 

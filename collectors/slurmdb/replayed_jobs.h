@@ -29,6 +29,8 @@ class ReplayedJobs : public JobSource {
   // the same run. False: it is known already.
   bool Add(const JobRow& row);
   void Add(const Suspension& suspension);
+  // What the steps of a row used.
+  void Add(std::uint64_t db_inx, const StepUse& steps) { steps_[db_inx] = steps; }
   // From now on rows submitted until `time` are there, and those that ended before `forget_before` are gone
   // for good. Forward only.
   void MoveTo(std::int64_t time, std::int64_t forget_before);
@@ -52,7 +54,7 @@ class ReplayedJobs : public JobSource {
   };
   using Rows = std::multimap<std::int64_t, Row>;
 
-  static void Show(const Row& kept, const Sink& sink);
+  void Show(const Row& kept, const Sink& sink) const;
   // The same text, which stays: accounts and partitions are few.
   std::string_view Kept(std::string_view text);
 
@@ -60,7 +62,8 @@ class ReplayedJobs : public JobSource {
   Rows there_;   // by their end
   std::set<JobKey> open_;
   std::set<std::string, std::less<>> texts_;
-  std::unordered_map<std::uint64_t, std::vector<Suspension>> suspensions_;  // by row
+  std::unordered_map<std::uint64_t, std::vector<Suspension>> suspensions_;  // by row, as the next
+  std::unordered_map<std::uint64_t, StepUse> steps_;
 };
 
 }  // namespace slurmdb

@@ -55,6 +55,22 @@ std::string ActionName(std::uint32_t action) {
   return found == kActions.end() ? "action_" + std::to_string(action) : found->second;
 }
 
+void ReadTransactionsSince(TransactionSource& source, std::uint64_t newest, std::int64_t since,
+                           std::uint32_t rows_per_page, const TransactionSource::Sink& sink) {
+  std::uint64_t before = newest + 1;
+  for (;;) {
+    std::uint32_t count = 0;
+    bool reached = true;  // all of the page lies before
+    source.ReadBefore(before, rows_per_page, [&](const TransactionRow& row) {
+      ++count;
+      before = std::min(before, row.id);
+      reached &= row.timestamp < since - kLongCommand;
+      sink(row);
+    });
+    if (count < rows_per_page || reached) return;
+  }
+}
+
 // Rows on their way into the book.
 struct TransactionBook::Reading {
   struct Row {
@@ -79,35 +95,22 @@ TransactionBook::TransactionBook(LedgerOptions options, Filter accepts_cluster, 
       accepts_cluster_(std::move(accepts_cluster)),
       rows_per_page_(rows_per_page) {}
 
-// Backwards from the end: not every release has an index on the time.
-void TransactionBook::ReadEpoch(TransactionSource& source, std::uint64_t newest, Reading& reading) const {
-  const std::int64_t as_of = moment_.as_of;
-  std::uint64_t before = newest + 1;
-  for (;;) {
-    std::uint32_t count = 0;
-    bool reached = true;  // all of the page lies before the epoch
-    source.ReadBefore(before, rows_per_page_, [&](const TransactionRow& row) {
-      ++count;
-      before = std::min(before, row.id);
-      reached &= row.timestamp < options_.epoch - kLongCommand;
-      reading.Take(row, options_, as_of);
-    });
-    if (count < rows_per_page_ || reached) return;
-  }
+void TransactionBook::Count(const Key& key) {
+  if (key.cluster.empty() || accepts_cluster_(key.cluster)) ++counts_[key];
 }
 
 void TransactionBook::Update(TransactionSource& source, std::uint64_t newest, const Moment& moment) {
   Reading reading;
   const bool all = !counted_at_ || moment.now - *counted_at_ >= options_.recount_interval || newest < newest_;
   const Moment before = std::exchange(moment_, moment);
+  const auto take = [&](const TransactionRow& row) { reading.Take(row, options_, moment.as_of); };
   try {
     if (all) {
-      ReadEpoch(source, newest, reading);
+      ReadTransactionsSince(source, newest, options_.epoch, rows_per_page_, take);
     } else {
       std::uint64_t after = newest_at_.front().second;
       if (waiting_) after = std::min(after, *waiting_ - 1);
-      source.ReadAfter(after,
-                       [&](const TransactionRow& row) { reading.Take(row, options_, moment.as_of); });
+      source.ReadAfter(after, take);
     }
   } catch (...) {
     moment_ = before;
@@ -122,7 +125,7 @@ void TransactionBook::Update(TransactionSource& source, std::uint64_t newest, co
     const auto at = std::lower_bound(seen_.begin(), seen_.end(), key);
     if (at != seen_.end() && *at == key) continue;
     seen_.insert(at, key);
-    if (row.key.cluster.empty() || accepts_cluster_(row.key.cluster)) ++counts_[row.key];
+    Count(row.key);
   }
   waiting_ = reading.waiting;
   newest_ = newest;

@@ -47,6 +47,11 @@ class TransactionSource {
   virtual void ReadBefore(std::uint64_t before, std::uint32_t limit, const Sink& sink) = 0;
 };
 
+// All rows that began at `since` or later, and some that did not: backwards from `newest`, the highest id,
+// for not every release has an index on the time.
+void ReadTransactionsSince(TransactionSource& source, std::uint64_t newest, std::int64_t since,
+                           std::uint32_t rows_per_page, const TransactionSource::Sink& sink);
+
 // "add_users": sacctmgr's own name of an action, as a label; "action_1499" for one that is not known.
 std::string ActionName(std::uint32_t action);
 
@@ -74,6 +79,8 @@ class TransactionBook {
   // Brings the book up to `moment`; `newest` is the highest id in the table. When it throws, the old book
   // stands.
   void Update(TransactionSource& source, std::uint64_t newest, const Moment& moment);
+  // Of the past, where each row is known to be new: counts it, and nothing else is brought up to date.
+  void Count(const Key& key);
 
   const LedgerOptions& options() const { return options_; }
   const Moment& moment() const { return moment_; }
@@ -82,8 +89,6 @@ class TransactionBook {
 
  private:
   struct Reading;
-
-  void ReadEpoch(TransactionSource& source, std::uint64_t newest, Reading& reading) const;
 
   LedgerOptions options_;
   Filter accepts_cluster_;

@@ -1,8 +1,11 @@
 #include "collectors/slurmdb/upkeep.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "collectors/slurmdb/cluster_books.h"
+#include "collectors/slurmdb/replayed_usage.h"
+#include "collectors/slurmdb/usage_reader.h"
 
 namespace slurmdb {
 
@@ -43,6 +46,29 @@ void UpdateSinceRollup(const UsageBook& rollups, LedgerOptions options, JobSourc
   std::unique_ptr<JobLedger> fresh = FreshLedger(ledger.get(), options, jobs, moment);
   (fresh != nullptr ? *fresh : *ledger).Update(jobs, moment);
   if (fresh != nullptr) ledger = std::move(fresh);
+}
+
+std::int64_t JobsKeptFrom(std::optional<std::int64_t> oldest, UsageReader& usage, const Calendar& calendar,
+                          std::int64_t from, std::int64_t as_of) {
+  if ((oldest && *oldest <= from) || !usage.Has(UsageKind::kAssociation))
+    return from;  // else nobody can tell
+  // There were no jobs before, or they are gone; usage tells which.
+  const std::int64_t first = oldest.value_or(as_of);
+  const std::int64_t day = calendar.PeriodStart(Period::kDay, first);
+  if (day <= from) return from;
+  // The book as it was then: later it no longer has the days of that month.
+  const std::int64_t then = std::min(as_of, calendar.NextStart(Period::kDay, first));
+  ReplayedUsage source(
+      usage,
+      [&](UsageKind kind, UsageLevel level, std::int64_t begin, std::int64_t end,
+          const UsageSource::Sink& sink) { usage.ReadWithin(kind, level, begin, end, sink); },
+      calendar, then);
+  source.MoveTo(then);
+  UsageOptions options{calendar};
+  options.months_from = calendar.PeriodStart(Period::kMonth, from);
+  UsageBook rollups(options);
+  rollups.Update(source, {then, then, false});
+  return rollups.RolledUp(UsageKind::kAssociation, from, day).empty() ? from : first;
 }
 
 }  // namespace slurmdb

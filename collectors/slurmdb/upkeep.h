@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "collectors/slurmdb/usage_book.h"
 
 namespace slurmdb {
+
+class UsageReader;
 
 // Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch
 // seconds).
@@ -48,5 +51,10 @@ std::unique_ptr<JobLedger> FreshLedger(const JobLedger* kept, const LedgerOption
 // roll-ups have stood still for too long. In the snapshot in which `rollups` was brought up to date.
 void UpdateSinceRollup(const UsageBook& rollups, LedgerOptions options, JobSource& jobs, const Moment& moment,
                        std::unique_ptr<JobLedger>& ledger);
+
+// From when on all rows of jobs that ended since `from` are there: `from`, or when the `oldest` one ended if
+// by `as_of` there is usage from before, whose jobs must have been purged.
+std::int64_t JobsKeptFrom(std::optional<std::int64_t> oldest, UsageReader& usage, const Calendar& calendar,
+                          std::int64_t from, std::int64_t as_of);
 
 }  // namespace slurmdb

@@ -137,9 +137,11 @@ std::vector<CollectorPlan> PlansOf(const PollerOptions& options) {
 Parameters ParametersOf(const Flags& flags, const Config& config, const std::vector<CollectorPlan>& plans,
                         const Grid& grid) {
   std::vector<std::string> collectors;
+  std::string prices;
   collectors.reserve(plans.size());
   for (const CollectorPlan& plan : plans) {
     collectors.push_back(fmt::format("{} of at most {}", plan.info->name, plan.max_series));
+    if (plan.info->book == slurmdb::Book::kCost) prices = config.cost.price_book->sha256;
   }
   return {{"version", kVersion},
           {"from", std::to_string(grid.from)},
@@ -155,6 +157,7 @@ Parameters ParametersOf(const Flags& flags, const Config& config, const std::vec
           {"cluster-exclude", config.clusters.exclude()},
           {"timezone", slurmdb::Calendar(config.timezone).zone()},
           {"counter.epoch", config.counter.epoch.text},
+          {"price book", prices},
           {"users and histograms", FingerprintOf(config)}};
 }
 

@@ -3,7 +3,9 @@
     python3 -m tests.e2e.test_backfill          # 0 well, 1 something differs, 77 it cannot be run here
     python3 -m tests.e2e.test_backfill --long   # more jobs, more moments
 
-- At random moments the files hold what --once --as-of shows.
+- At random moments, and at those where the time that costs are counted since becomes another, the files hold what --once --as-of
+  shows.
+- A range that begins in the middle of a year ends in the same bytes.
 - In both databases increase() over each month is what SQL makes of that month's job rows, and of what was consumed what
   the report of that month says.
 - A Prometheus that scrapes the exporter meanwhile has the same series before and after the first scrape: no counter falls there or
@@ -33,7 +35,18 @@ from zoneinfo import ZoneInfo
 from tests.dashboards import boards
 from tests.e2e import servers
 from tests.e2e.servers import ServerError
-from tests.integration.exporter import BACKFILLED, COLLECTORS, Exporter, backfill_command, environment_with, run_backfill, run_once, run_report
+from tests.integration.exporter import (
+    BACKFILLED,
+    NOT_OF_THE_PAST,
+    PRICES,
+    Exporter,
+    backfill_command,
+    environment_with,
+    only,
+    page_of_the_past,
+    run_backfill,
+    run_report,
+)
 from tests.integration.samples import Samples, by_moment, differences, without_beginnings
 from tests.storm.recount import LABELS, MEBIBYTE, Counts, recount
 from tests.support import schema
@@ -41,8 +54,9 @@ from tests.support.accounting import SlurmdbdWriter
 from tests.support.mariadb import EXPORTER, PASSWORDS, PrivateMariaDB, free_port
 from tests.support.random_jobs import run_jobs
 from tests.support.rollup import Rollup
-from tests.support.session import ManualClock
-from tests.support.values import JobState
+from tests.support.session import ManualClock, parse_tres
+from tests.support.steps import usage_columns
+from tests.support.values import Action, JobState, NodeState, StepId
 
 CLUSTERS = ("alpha", "beta")
 RELEASE = "24.11"
@@ -53,8 +67,14 @@ HOUR, DAY = 3600, 86_400
 STEP, NEAR_STEP = 12 * HOUR, 60  # of the years, and of the hour before the first scrape
 SETTLE = 10
 SECRETS = {"SLURMDBD_EXPORTER_DATABASE_PASSWORD": PASSWORDS[EXPORTER]}
-JOBS, MOMENTS = 500, 12
+JOBS, MOMENTS = 500, 6
 OFF = 2.0**-50  # byte-seconds of a month have more digits than a sample: sums of them lose the last ones
+# What has to be met in the files, of each book.
+OF_EACH = {
+    "slurmdbd_account_cost", "slurmdbd_department_budget_used", "slurmdbd_account_cpu_used_seconds_total", "slurmdbd_job_memory_efficiency_ratio_bucket",
+    "slurmdbd_jobs_unmeasured_total", "slurmdbd_node_unavailable_info", "slurmdbd_nodes_unavailable_seconds", "slurmdbd_transactions_total",
+    "slurmdbd_jobs_without_association", "slurmdbd_cluster_usage_tres_seconds", "slurmdbd_account_tres_seconds_total",
+}  # fmt: skip
 METRIC = re.compile(r"\b(?:slurmdbd|process)_\w+|\b(?:cluster|account|user|quota|qos|alerts?)[\w]*:[\w:]+|\bALERTS\b|\bup\b")
 
 
@@ -92,18 +112,59 @@ def write(server: PrivateMariaDB, start: int, now: int, jobs: int) -> None:
         charged = []
         for account, user in PEOPLE:
             if not writer.select(f"select 1 from {writer.table('%_assoc_table')} where acct = %s", (account,)):
-                writer.add_account(account, organization="Science")
+                writer.add_account(account, organization="Faculty" if account == "physics" else "Science")
             charged.append((writer.add_user(user, account), writer.add_wckey("paper", user) if user == "ada" else 0))
         run_jobs(writer, charged, chance, start, now, jobs)
         run_jobs(writer, charged, chance, now - 2 * DAY, now, jobs // 5)
         writer.execute(f"update {writer.table('%_job_table')} set state = %s where state = 3 and id_job %% 7 = 0", (int(JobState.FAILED),))
-        for number in range(6):
-            writer.node_down(f"n{number + 1}", {"cpu": 64, "mem": 256_000, "node": 1}, at=start + (number + 1) * 100 * DAY)
-            writer.node_up(f"n{number + 1}", at=start + (number + 1) * 100 * DAY + 7 * HOUR)
+        use(writer)
+        take_nodes_away(writer, start, now)
+        for _ in range(100):
+            clock.now = chance.randrange(start, now)
+            writer.record_transaction(chance.choice((Action.MODIFY_ACCOUNTS, Action.ADD_USERS)), "(name='x')", actor=chance.choice(("root", "ada")))
         clock.now = now
         Rollup(writer).run()
         writer.connection.close()
     connection.close()
+
+
+def use(writer: SlurmdbdWriter) -> None:
+    """Steps of most jobs that have ended: one that used some of what the job had; now and then one that never ended."""
+    job_table, rows = writer.table("%_job_table"), []
+    for number, job in enumerate(writer.select(f"select * from {job_table} where time_end > 0 and tres_alloc != '' order by id_job")):
+        if number % 9 == 0:
+            continue
+        memory = 2**20 * parse_tres(job["tres_alloc"]).get(2, 0)
+        seconds = parse_tres(job["tres_alloc"]).get(1, 0) * (job["time_end"] - job["time_start"])
+        used = usage_columns(seconds * (number % 11) / 11, 0.25, memory // 9, memory // (1 + number % 4), 4)
+        ends = number % 5 != 0
+        row = {
+            "job_db_inx": job["job_db_inx"], "id_step": int(StepId.BATCH), "step_name": "batch", "nodelist": "n1", "nodes_alloc": 1, "task_cnt": 4,
+            "tres_alloc": "1=1", "time_start": job["time_start"], "time_end": job["time_end"] if ends else 0,
+            "state": int(JobState.COMPLETED if ends else JobState.RUNNING),
+        }  # fmt: skip
+        rows.append(row | (used if ends else dict.fromkeys(used, 0) | {name: "" for name in used if name.startswith("tres_")}))
+    writer.insert_many("%_step_table", list(rows[0]), (tuple(row.values()) for row in rows))
+
+
+def take_nodes_away(writer: SlurmdbdWriter, start: int, now: int) -> None:
+    """Some for hours, one for over a year through two registrations, another for days over one."""
+    node = {"cpu": 64, "mem": 256_000, "node": 1}
+    for number in range(6):
+        begin = start + (number + 1) * 100 * DAY
+        writer.node_down(f"n{number + 1}", node, at=begin)
+        writer.node_up(f"n{number + 1}", at=begin + 7 * HOUR)
+        if number in (1, 4):
+            if number == 1:
+                writer.node_down("n8", node, reason="never came", at=begin - 50 * DAY)
+            writer.node_down("n7", node, at=begin + DAY)
+            writer.register_cluster(CAPACITY | {"cpu": 640 + number}, nodes="n[1-10]", at=begin + 2 * DAY)
+            writer.node_down("n7", node, reason="disk", state=NodeState.IDLE | NodeState.DRAIN, at=begin + 3 * DAY)
+            writer.node_up("n7", at=begin + 40 * DAY)
+    writer.node_up("n8", at=start + 620 * DAY)
+    for begin in (start + 25 * DAY, now - 15 * DAY):
+        writer.node_down("n9", node, at=begin)
+        writer.node_up("n9", at=begin + 10 * DAY)
 
 
 def months(start: int, end: int) -> list[tuple[int, int]]:
@@ -121,10 +182,6 @@ def moments_of(path: pathlib.Path) -> set[int]:
     """Without those after the ends of months, at which counters stand at 0."""
     times = {int(line.rsplit(" ", 1)[1]) for line in path.read_text().splitlines() if not line.startswith("#")}
     return {time for time in times if time % 60 == 0}
-
-
-def only(*collectors: str) -> dict[str, object]:
-    return {f"collector.{name}": str(name in collectors).lower() for name in COLLECTORS}
 
 
 class Database:
@@ -163,7 +220,7 @@ class Run:
         self.flags: dict[str, object] = {
             "database.socket": self.server.socket, "database.user": EXPORTER, "timezone": ZONE,
             "counter.settle": f"{SETTLE}s", "poll.interval": "1s", "log.level": "info", "counter.epoch": "month",
-        }  # fmt: skip
+        } | PRICES  # fmt: skip
         self.exporter = Exporter(folder, self.flags | only(*BACKFILLED), SECRETS)
         self.label = ["job=slurmdbd", f"instance=127.0.0.1:{self.exporter.port}"]
         self.tsdb = folder / "tsdb"
@@ -224,6 +281,7 @@ class Run:
         last = max(max(moments_of(path)) for path in near.glob("*.om"))
         self.faults.add("last moment against the first scrape", 1, [f"{last} and {head}"] if not head - SETTLE - NEAR_STEP <= last <= head - SETTLE else [])
         self.moments_are_pages(years)
+        self.begins_in_mid_year(years, border)
         self.killed(years, border)
         running.stop()
         for folder in (years, near):
@@ -238,21 +296,36 @@ class Run:
 
     def moments_are_pages(self, folder: pathlib.Path) -> None:
         """--once --as-of against the files."""
-        chance, compared, faults = random.Random(7), 0, []
+        chance, compared, faults, met = random.Random(7), 0, [], set()
         labels = frozenset(tuple(text.split("=", 1)) for text in self.label)
-        for path in chance.sample(sorted(folder.glob("*.om")), min(self.moments, 24)):
-            moment = chance.choice(sorted(moments_of(path)))
-            lines = [line for line in path.read_text().splitlines() if line.endswith(f" {moment}")]
+        paths = {path.stem: path for path in sorted(folder.glob("*.om"))}
+        wanted = [(name, chance.choice(sorted(moments_of(paths[name])))) for name in chance.sample(sorted(paths), min(self.moments, 24))]
+        for name in paths:
+            # Costs are counted since December in January, and since January from February on.
+            if name.endswith(("-01", "-02")):
+                times = sorted(moments_of(paths[name]))
+                wanted += [(name, at) for at in (times[0], times[len(times) // 2], times[-1])[: 3 if name.endswith("-01") else 1]]
+        for name, moment in wanted:
+            lines = [line for line in paths[name].read_text().splitlines() if line.endswith(f" {moment}")]
             (page,) = by_moment("\n".join(lines)).values()
-            shown = run_once(self.flags | only(*BACKFILLED) | {"as-of": moment}, SECRETS)
-            if shown.code:
-                raise ServerError(shown.log)
+            shown = page_of_the_past(self.flags, SECRETS, moment)
             held = Samples({(name, have - labels): value for (name, have), value in page.values.items()})
-            held = without_beginnings(held, shown.samples)
+            held = without_beginnings(held, shown)
             compared += len(held.values)
-            faults += [f"at {moment}: {text}" for text in differences(shown.samples, held)]
-        self.faults.add("samples of random moments against --once --as-of", compared, faults)
-        self.say("random moments are compared")
+            met |= held.names()
+            faults += [f"at {moment}: {text}" for text in differences(shown, held)]
+        faults += [f"no {name}" for name in sorted(OF_EACH - met)] + [f"{name} is not of the past" for name in sorted(met & set(NOT_OF_THE_PAST))]
+        self.faults.add(f"samples of {len(wanted)} moments against --once --as-of", compared, faults)
+        self.say(f"{len(wanted)} moments are compared")
+
+    def begins_in_mid_year(self, whole: pathlib.Path, border: int) -> None:
+        """Costs have to be counted from the year's beginning on: each whole month is that of the run over all years."""
+        begin = months(self.start, border)[8][0] + 5 * DAY
+        end = months(self.start, border)[14][0] + 2 * DAY
+        folder = self.fill("mid", **{"from": begin, "to": end, "step": f"{STEP}s", "window": "month"})
+        names = sorted(path.name for path in folder.glob("*.om"))[1:-1]
+        faults = [name for name in names if _bytes(whole / name) != _bytes(folder / name)]
+        self.faults.add("months of a run that begins in mid-year against one from the beginning", len(names), faults)
 
     def killed(self, whole: pathlib.Path, border: int) -> None:
         """Kills a backfill whenever it has a few more files."""
@@ -416,7 +489,10 @@ def _unless_empty(faults: Sequence[str]) -> list[str]:
 
 
 # Expressions that may have no answer in this history, and why.
-EMPTY = {"pending_oldest_eligible|outcomes: By partition [BC]": "at most moments nothing waits in this history"}
+EMPTY = {
+    "pending_oldest_eligible|outcomes: By partition [BC]": "at most moments nothing waits in this history",
+    "cost: Accounts without a department": "all have one",
+}
 
 
 def unavailable() -> str | None:

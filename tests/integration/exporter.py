@@ -21,7 +21,14 @@ from tests.support.slurm import die_with_parent
 
 PASSWORD_VARIABLE = "SLURMDBD_EXPORTER_DATABASE_PASSWORD"
 COLLECTORS = ("audit", "cluster", "consumption", "efficiency", "jobs", "nodes", "outcomes", "quota", "reservations", "storage", "usage", "users")
-BACKFILLED = ("cluster", "consumption", "jobs", "outcomes", "usage", "users")  # what can be told of the past
+# What can be told of the past; "cost" needs a price book.
+BACKFILLED = ("audit", "cluster", "consumption", "cost", "efficiency", "jobs", "nodes", "outcomes", "usage", "users")
+# Of these what is a state of the present alone.
+NOT_OF_THE_PAST = (
+    "slurmdbd_administrator_info", "slurmdbd_administrators", "slurmdbd_database_clock_skew_seconds", "slurmdbd_oldest_record_timestamp_seconds",
+    "slurmdbd_rollup_pending_since_timestamp_seconds", "slurmdbd_runaway_jobs", "slurmdbd_usage_discrepancy_tres_seconds", "slurmdbd_usage_gap_seconds",
+)  # fmt: skip
+PRICES = {"cost.price-book": Path(__file__).with_name("price_book.yml")}
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 DAY = 86_400
 Flags = Mapping[str, object]
@@ -73,6 +80,18 @@ def environment_with(more: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without what would tell the exporter a password, and with something more."""
     kept = {name: value for name, value in os.environ.items() if name not in (PASSWORD_VARIABLE, "CREDENTIALS_DIRECTORY")}
     return kept | dict(more)
+
+
+def only(*collectors: str) -> dict[str, object]:
+    """These collectors and no others."""
+    return {f"collector.{name}": str(name in collectors).lower() for name in (*COLLECTORS, "cost")}
+
+
+def page_of_the_past(flags: Flags, environment: Mapping[str, str], moment: int) -> Samples:
+    """What --once --as-of shows of all that can be told of the past."""
+    done = run_once(dict(flags) | PRICES | only(*BACKFILLED) | {"as-of": moment}, environment)
+    assert done.code == 0, done.log
+    return Samples({key: value for key, value in done.samples.values.items() if key[0] not in NOT_OF_THE_PAST})
 
 
 def run_once(flags: Flags, environment: Mapping[str, str]) -> Once:

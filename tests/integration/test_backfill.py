@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import random
 import re
@@ -14,19 +15,25 @@ import pytest
 from tests.e2e.servers import exporter_binary
 from tests.integration import history
 from tests.integration.conftest import SECRETS
-from tests.integration.exporter import BACKFILLED, COLLECTORS, Once, run_backfill, run_once
+from tests.integration.database import Accounting
+from tests.integration.exporter import NOT_OF_THE_PAST, PRICES, Once, flags_for, only, page_of_the_past, run_backfill, run_once
 from tests.integration.releases import Released
 from tests.integration.samples import COUNTER, Samples, by_moment, check_openmetrics, differences, without_beginnings
+from tests.support.mariadb import PrivateMariaDB
 from tests.support.releases import RELEASES
+from tests.support.rollup import Rollup
+from tests.support.session import ManualClock
 
 # Days that begin within an hour of UTC's, and while a job of the history runs.
 MONTHLY = {"counter.epoch": "month", "timezone": "Asia/Kolkata"}
 DAYS = {"from": "2025-05-28", "to": history.END, "step": "35m", "format": "victoriametrics"}
 COUNTED = "slurmdbd_account_tres_seconds_total"
-
-
-def only(*collectors: str) -> dict[str, object]:
-    return {f"collector.{name}": str(name in collectors).lower() for name in COLLECTORS}
+# Something that is told by each collector that can tell of the past.
+OF_EACH_BOOK = {
+    "slurmdbd_transactions_total", "slurmdbd_jobs_without_association", "slurmdbd_cluster_usage_tres_seconds", COUNTED, "slurmdbd_account_cost",
+    "slurmdbd_account_cpu_used_seconds_total", "slurmdbd_jobs", "slurmdbd_node_unavailable_info", "slurmdbd_jobs_started_total",
+    "slurmdbd_account_info", "slurmdbd_user_jobs",
+}  # fmt: skip
 
 
 def filled(one: Released, folder: Path, **flags: object) -> dict[str, str]:
@@ -39,6 +46,11 @@ def filled(one: Released, folder: Path, **flags: object) -> dict[str, str]:
 def run(one: Released, folder: Path, **flags: object) -> Once:
     given = {name.replace("__", "."): value for name, value in flags.items()}
     return run_backfill(one.flags | {"output": folder} | given, SECRETS)
+
+
+def day(text: str) -> int:
+    """Midnight of UTC."""
+    return int(datetime.datetime.fromisoformat(text + "T00:00:00+00:00").timestamp())
 
 
 def pages(files: Mapping[str, str], parts: int = 1000) -> dict[int, Samples]:
@@ -61,16 +73,63 @@ def test_it_is_the_page_of_each_moment(released: dict[str, Released], tmp_path: 
     one, chance = released[release], random.Random(release)
     for epoch in (MONTHLY, {"counter.epoch": history.EPOCH}):
         start = {"from": history.EPOCH} if "timezone" not in epoch else {}
-        past = pages(filled(one, tmp_path / epoch["counter.epoch"], **(DAYS | epoch | start)))
+        past = pages(filled(one, tmp_path / epoch["counter.epoch"], **(DAYS | PRICES | epoch | start)))
         assert len(past) > 15
         # Of counters' periods, a second after which they stand at 0.
         ends = [time for time in past if time + 1 in past]
         moments = [max(past), *ends, *chance.sample(sorted(time for time in past if time % 60 == 0), 3)]
         assert len(ends) == ("timezone" in epoch)
         for moment in moments:
-            shown = run_once(one.flags | epoch | only(*BACKFILLED) | {"as-of": moment}, SECRETS)
-            assert shown.code == 0, shown.log
-            assert differences(shown.samples, without_beginnings(past[moment], shown.samples)) == [], f"{release} at {moment}, {epoch}"
+            shown = page_of_the_past(one.flags | epoch, SECRETS, moment)
+            assert differences(shown, without_beginnings(past[moment], shown)) == [], f"{release} at {moment}, {epoch}"
+        told = {name for page in past.values() for name in page.names()}
+        assert told >= OF_EACH_BOOK and not told & set(NOT_OF_THE_PAST)
+
+
+@pytest.mark.parametrize("release", (RELEASES[0], RELEASES[-1]))
+def test_steps_that_have_not_finished_are_waited_for(released: dict[str, Released], tmp_path: Path, release: str) -> None:
+    """For as long as a page waits for them: until then the row counts for nothing."""
+    one = released[release]
+    (row,) = one.writer.select(
+        "select j.time_end from alpha_step_table s join alpha_job_table j on j.job_db_inx = s.job_db_inx where s.state = 1 and j.time_end > 0"
+    )
+    end = int(row["time_end"])
+    flags = {"from": end - 60, "to": end + 600, "step": "1m", "format": "victoriametrics", "counter.epoch": history.EPOCH} | only("efficiency")
+    past = pages(filled(one, tmp_path / "to", **flags))
+    for moment, page in past.items():
+        shown = run_once(one.flags | only("efficiency") | {"as-of": moment}, SECRETS).samples
+        assert differences(shown, without_beginnings(page, shown)) == [], f"{moment - end} s after its end"
+    counted = [page.total("slurmdbd_job_cpu_efficiency_ratio_count") for page in past.values()]
+    assert counted[0] < counted[-1] and sum(one < other for one, other in zip(counted, counted[1:])) > 1
+
+
+def test_costs_of_what_was_purged(server: PrivateMariaDB, tmp_path: Path) -> None:
+    """They are left out from when on there is usage without jobs, as on a page, however long ago that is."""
+    clock = ManualClock(day("2025-02-02"))
+    accounting = Accounting(server, clock=clock)
+    writer = accounting.writers["alpha"]
+    for _ in range(60):
+        job = writer.submit(writer.association("physics", "ada"), at=clock.advance(20_000), cpus=2)
+        writer.start(job)
+        writer.end(job, at=clock.advance(66_400))
+    clock.now = day("2025-04-05")
+    Rollup(writer).run()
+    writer.execute(f"delete from {writer.table('%_job_table')} where time_end < %s", (day("2025-02-10"),))
+    one = flags_for(server, timezone="UTC", counter__epoch="month")
+    flags = {"from": "2025-01-20", "to": clock.now, "step": "3h", "format": "victoriametrics", "window": "month", "output": tmp_path / "to"}
+    done = run_backfill(one | PRICES | only("cost") | flags, SECRETS)
+    assert done.code == 0, done.log
+    past = pages({path.name: path.read_text() for path in (tmp_path / "to").glob("*.prom")})
+    near = [moment for moment in past if day("2025-02-02") <= moment <= day("2025-02-03")]
+    for moment in (*near, *random.Random(4).sample(sorted(past), 8), max(past)):
+        shown = page_of_the_past(one, SECRETS, moment)
+        assert {key: value for key, value in shown.values.items() if "cost" in key[0]} == {
+            key: value for key, value in past[moment].values.items() if "cost" in key[0]
+        }, moment
+    begun = {moment: {labels["period"] for labels, _ in past[moment].matching("slurmdbd_cost_period_start_timestamp_seconds")} for moment in past}
+    assert begun[near[0]] == {"month", "last_month", "quarter", "year"} and begun[near[-1]] == set()
+    assert begun[max(past)] == {"month", "last_month", "quarter"}
+    accounting.close()
 
 
 JUNE = 1_748_716_200  # in Kolkata
@@ -159,6 +218,16 @@ def test_other_parameters_are_refused(newest: Released, tmp_path_factory: pytest
     assert sorted(path.name for path in folder.iterdir()) == files
 
 
+def test_other_prices_are_refused(newest: Released, tmp_path: Path) -> None:
+    book = tmp_path / "prices.yml"
+    book.write_text(PRICES["cost.price-book"].read_text())
+    flags = DAYS | MONTHLY | only("cost") | {"from": "2025-06-14", "step": "2h", "cost.price-book": book}
+    filled(newest, tmp_path / "to", **flags)
+    book.write_text(book.read_text().replace("amount: 300", "amount: 301"))
+    done = run(newest, tmp_path / "to", **flags)
+    assert done.code == 1 and "was begun with price book" in done.log, done.log
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
@@ -178,7 +247,8 @@ def test_other_parameters_are_refused(newest: Released, tmp_path_factory: pytest
         ({"label": "x"}, "is not NAME=VALUE"),
         ({"counter.epoch": "2025-06-15"}, "counters begin after the first moment"),
         ({"once": "true"}, "does not go together with backfill"),
-        (only("audit", "quota"), "no collector is enabled that can be backfilled"),
+        (only("quota", "reservations", "storage"), "no collector is enabled that can be backfilled"),
+        ({"families": "slurmdbd_runaway_jobs"}, "none of the collectors has slurmdbd_runaway_jobs"),
         ({"cluster-include": "("}, "--cluster-include"),
     ],
     ids=str,

@@ -14,7 +14,7 @@ from tests.e2e.servers import rfc3339
 from tests.integration import history
 from tests.integration.conftest import SECRETS
 from tests.integration.database import GeneralLog
-from tests.integration.exporter import DAY, Exporter, run_backfill, run_once
+from tests.integration.exporter import DAY, PRICES, Exporter, run_backfill, run_once
 from tests.integration.releases import BULK, Released
 from tests.support.releases import RELEASES, at_least
 
@@ -58,7 +58,7 @@ CAPACITY_INDEXES = {
 EVENT_INDEXES = {
     "events-since": ("time_start_end|rollup", 40),  # from 22.05 on
     "events-cluster": ("PRIMARY", 10),
-    "events-by-node": ("PRIMARY", 40),
+    "events-since-by-node": ("PRIMARY", 40),
     "events-by-key": ("PRIMARY", 10),  # from the second poll on
 }
 RESERVATION_INDEXES = {
@@ -75,6 +75,8 @@ PAST_INDEXES = {
     "jobs-past": ("rollup2", 400),  # a day's slice
     "usage-within-by-id": ("PRIMARY", 400),
     "usage-within": ("time_start", 400),  # of associations, in 22.05
+    "events-within": ("time_start_end|rollup", 40),  # from 22.05 on
+    "events-within-by-node": ("PRIMARY", 40),
 }
 ALL_INDEXES = PAST_INDEXES | INDEXES | USAGE_INDEXES | QUOTA_INDEXES | CAPACITY_INDEXES | EVENT_INDEXES | RESERVATION_INDEXES
 
@@ -117,7 +119,7 @@ class Seen:
 
 def past(folder: Path) -> dict[str, object]:
     """Flags for a backfill of the history, from the month before it on."""
-    return {"counter.epoch": "month", "from": history.MIDNIGHT - 20 * DAY, "to": history.END, "step": "1d", "output": folder}
+    return PRICES | {"counter.epoch": "month", "from": history.MIDNIGHT - 20 * DAY, "to": history.END, "step": "1d", "output": folder}
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +195,9 @@ def test_no_large_table_is_scanned(released: dict[str, Released], statements: Se
     usage = {"usage-changed"} if at_least(release, "23.02") else {"usage-by-id", "usage-stamps"}
     if release == "22.05":
         usage.add("usage-since")  # only its tables of associations have that index
-    events = {"events-since"} if at_least(release, "22.05") else {"events-cluster", "events-by-node"}
+    events = {"events-since", "events-within"}
+    if not at_least(release, "22.05"):
+        events = {"events-cluster", "events-since-by-node", "events-within-by-node"}
     # Rows that have to be there still, from the second poll on.
     looked_for = {"usage-marks", "events-by-key", "reserved-jobs-since"} if release == RELEASES[-1] else set()
     past_usage = {"jobs-past", "usage-within-by-id"} | ({"usage-within"} if release == "22.05" else set())

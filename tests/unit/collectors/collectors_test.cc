@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "collectors/audit.h"
 #include "collectors/consumption.h"
 #include "collectors/cost.h"
 #include "collectors/efficiency.h"
@@ -71,7 +72,11 @@ class Site {
     const slurmdb::Storage storage;
     view.clusters = {{"alpha", &associations_, &ledger, &usage, &wckeys_, &limits, &cluster_tres, &quota,
                       &status, &events, &reservations, &storage}};
-    view.clusters[0].audit = &audit_;
+    view.clusters[0].audit = past ? nullptr : &audit_;
+    if (!past) view.clock_skew = 0;
+    slurmdb::TransactionBook transactions(ledger_options);
+    transactions.Count({"alpha", 1406, "root"});
+    if (past) view.transactions = &transactions;
     slurmdb::LedgerOptions efficiency_options = ledger_options;
     efficiency_options.rule = slurmdb::Rule::kEfficiency;
     for (const auto what : {slurmdb::Observed::kCpuEfficiency, slurmdb::Observed::kMemoryEfficiency})
@@ -127,6 +132,7 @@ class Site {
   slurmdb::QuotaPolicy policy;
   slurmdb::EarlierUsage earlier;
   std::size_t clusters_missing = 0;
+  bool past = false;  // with what the audit knows of the past
 
  private:
   slurmdb::AuditBook audit_{slurmdb::Calendar("UTC"), {}};
@@ -453,6 +459,18 @@ TEST(CollectorsTest, AnAccountWithoutADepartmentIsInTheEmptyOne) {
               Contains("slurmdbd_department_cost{cluster=alpha,department=,period=month,currency=EUR} 450"));
 }
 
+TEST(CollectorsTest, OfThePastTheAuditSaysOnlyWhatIsKnown) {
+  Site site;
+  site.past = true;
+  site.AddJobs();
+  std::vector<std::string> names;
+  for (const prometheus::MetricFamily& family : site.Families(CollectAudit)) names.push_back(family.name);
+  EXPECT_THAT(names, ElementsAre("slurmdbd_transactions_total", "slurmdbd_jobs_without_association"));
+  EXPECT_THAT(site.Page(CollectAudit),
+              ElementsAre("slurmdbd_transactions_total{cluster=alpha,action=add_users,actor=root} 1",
+                          "slurmdbd_jobs_without_association{cluster=alpha} 0"));
+}
+
 TEST(CollectorsTest, AnEmptyClusterHasNoSeries) {
   Site site;
   for (const CollectorInfo& collector : Registry()) {
@@ -470,6 +488,7 @@ TEST(CollectorsTest, FamilyNamesAreOnlyUsedOnce) {
     slurmdb::AccountingView view;
     const std::vector<slurmdb::CoordinatorRow> nobody;
     view.coordinators = &nobody;
+    view.clock_skew = 0;
     for (const auto& family : collector.collect(view, With(Prices())))
       EXPECT_TRUE(names.insert(family.name).second) << family.name;
   }

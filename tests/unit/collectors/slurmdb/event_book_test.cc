@@ -9,6 +9,7 @@
 #include "collectors/slurmdb/cluster_status.h"
 #include "collectors/slurmdb/error.h"
 #include "collectors/slurmdb/node_state.h"
+#include "fake_events.h"
 #include "fake_job_table.h"
 
 namespace slurmdb {
@@ -19,80 +20,6 @@ constexpr std::int64_t kDay = 86400;
 constexpr std::int64_t kNow = 1'715'767'200;
 constexpr std::int64_t kMonth = kNow - 10 * 3600 - 14 * kDay;
 constexpr std::int64_t kLastMonth = kMonth - 30 * kDay;
-
-class FakeEvents : public EventSource {
- public:
-  struct Stored {
-    std::int64_t end = 0;
-    std::uint64_t state = 0;
-    std::string reason;
-    std::string tres;
-    std::string nodes;
-    std::uint32_t uid = 0;
-  };
-
-  std::optional<std::int64_t> LastRegistration(std::int64_t until) override {
-    std::optional<std::int64_t> last;
-    for (const auto& [key, stored] : rows) {
-      if (key.node.empty() && stored.state == 0 && key.start <= until) last = key.start;
-    }
-    return last;
-  }
-  void ReadSince(std::int64_t from, const Sink& sink) override {
-    for (const auto& [key, stored] : rows) {
-      if (key.start >= from) Tell(key, stored, sink);
-    }
-  }
-  void ReadByKey(std::span<const EventKey> keys, const Sink& sink) override {
-    if (fails) throw DatabaseError(Reason::kLost, "gone");
-    for (const EventKey& key : keys) {
-      const auto found = rows.find(key);
-      if (found != rows.end()) Tell(key, found->second, sink);
-    }
-  }
-  void ReadBefore(std::span<const std::string> nodes, std::int64_t before, const Sink& sink) override {
-    for (const auto& [key, stored] : rows) {
-      if (key.start < before && std::find(nodes.begin(), nodes.end(), key.node) != nodes.end())
-        Tell(key, stored, sink);
-    }
-  }
-
-  // As slurmdbd does: all that is open ends, and begins anew.
-  void Register(std::int64_t at, const std::string& tres, const std::string& nodes) {
-    std::map<EventKey, Stored> again;
-    for (auto& [key, stored] : rows) {
-      if (stored.end != 0) continue;
-      stored.end = at;
-      if (!key.node.empty()) {
-        again[{key.node, at}] = stored;
-        again[{key.node, at}].end = 0;
-      }
-    }
-    for (const auto& [key, stored] : again) rows[key] = stored;
-    rows[{"", at}] = {0, 0, "Cluster Registered TRES", tres, nodes, 0};
-  }
-  void Down(const std::string& node, std::int64_t at, std::uint64_t state = 1,
-            const char* reason = "broken") {
-    Up(node, at);
-    rows[{node, at}] = {0, state, reason, "1=4,2=100,5=4", "", 0};
-  }
-  void Up(const std::string& node, std::int64_t at) {
-    for (auto& [key, stored] : rows) {
-      if (key.node == node && stored.end == 0) stored.end = at;
-    }
-  }
-
-  std::map<EventKey, Stored> rows;
-  bool fails = false;
-  std::size_t told = 0;
-
- private:
-  void Tell(const EventKey& key, const Stored& stored, const Sink& sink) {
-    ++told;
-    sink({key.node, key.start, stored.end, stored.state, stored.uid, stored.reason, stored.tres,
-          stored.nodes});
-  }
-};
 
 Moment At(std::int64_t now) { return {now, now, true}; }
 
@@ -163,6 +90,23 @@ TEST(EventBookTest, WhatBeganLongAgoIsFollowedToItsBeginning) {
   const std::string since = std::to_string(kLastMonth - 800 * kDay - kNow);
   EXPECT_EQ(Told(book, kNow), (Lines{"n1 down broken " + since, "n2 down broken -5"}));
   EXPECT_EQ(book.kept_from(), kLastMonth - 100 * kDay);
+}
+
+TEST(EventBookTest, OfThePastWhatHasEndedSinceIsFollowedToItsBeginningToo) {
+  FakeEvents events;
+  events.Register(kLastMonth - 900 * kDay, "1=16", "n[1-4]");
+  for (const char* node : {"n1", "n2", "n3"}) events.Down(node, kLastMonth - 800 * kDay);
+  events.Register(kLastMonth - 100 * kDay, "1=20", "n[1-4]");
+  events.Up("n2", kNow - 3 * kDay);
+  events.Down("n2", kNow - 2 * kDay);
+  events.Up("n3", kNow + kDay);
+  events.Up("n2", kNow + kDay);
+  EventBook book = NewBook();
+  book.Update(events, {kNow, kNow, false});
+  const std::string since = std::to_string(kLastMonth - 800 * kDay - kNow);
+  EXPECT_EQ(Told(book, kNow), (Lines{"n1 down broken " + since, "n2 down broken " + std::to_string(-2 * kDay),
+                                     "n3 down broken " + since}));
+  EXPECT_EQ(events.asked_before, (std::vector<std::string>{"n1", "n3"}));
 }
 
 TEST(EventBookTest, NodesThatWereRemovedAreLeftOut) {

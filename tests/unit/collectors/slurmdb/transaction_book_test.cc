@@ -7,6 +7,8 @@
 #include <map>
 #include <stdexcept>
 
+#include "fake_transactions.h"
+
 namespace slurmdb {
 namespace {
 
@@ -15,38 +17,6 @@ using testing::IsEmpty;
 using testing::Pair;
 
 constexpr std::int64_t kEpoch = 1'700'000'000;
-
-struct Row {
-  std::int64_t timestamp = 0;
-  std::uint32_t action = 1406;
-  std::string actor = "root";
-  std::string cluster{};
-};
-
-class FakeTransactions : public TransactionSource {
- public:
-  void ReadAfter(std::uint64_t after, const Sink& sink) override {
-    if (fails) throw std::runtime_error("no answer");
-    for (auto at = rows.upper_bound(after); at != rows.end(); ++at) Give(*at, sink);
-  }
-  void ReadBefore(std::uint64_t before, std::uint32_t limit, const Sink& sink) override {
-    if (fails) throw std::runtime_error("no answer");
-    auto at = rows.lower_bound(before);
-    while (at != rows.begin() && limit-- > 0) Give(*--at, sink);
-  }
-  std::uint64_t newest() const { return rows.empty() ? 0 : rows.rbegin()->first; }
-
-  std::map<std::uint64_t, Row> rows;
-  int read = 0;
-  bool fails = false;
-
- private:
-  void Give(const std::pair<const std::uint64_t, Row>& row, const Sink& sink) {
-    ++read;
-    const auto& [id, what] = row;
-    sink({id, what.timestamp, what.action, what.actor, what.cluster});
-  }
-};
 
 class TransactionBookTest : public testing::Test {
  protected:
