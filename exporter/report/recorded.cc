@@ -35,6 +35,7 @@ std::vector<std::string> CsvRecords(std::string_view text) {
 
 Recorded OfCsv(std::string_view text) {
   constexpr std::string_view kProvenance = "# provenance ";
+  constexpr std::string_view kTotals = "# totals ";
   Recorded recorded;
   recorded.form = Recorded::Form::kCsv;
   bool first = true;
@@ -44,6 +45,8 @@ Recorded OfCsv(std::string_view text) {
       first = false;
     } else if (record.starts_with(kProvenance)) {
       recorded.provenance = nlohmann::json::parse(record.substr(kProvenance.size()));
+    } else if (record.starts_with(kTotals)) {
+      recorded.totals = record.substr(kTotals.size());
     } else if (!record.starts_with('#')) {
       ++recorded.lines[record];
       ++recorded.number_of_lines;
@@ -57,6 +60,7 @@ Recorded OfJson(std::string_view text) {
   const nlohmann::json json = nlohmann::json::parse(text);
   for (const auto& column : json.at("columns")) recorded.columns.push_back(column.at("name"));
   recorded.provenance = json.at("provenance");
+  if (const auto& totals = json.at("totals"); !totals.is_null()) recorded.totals = totals.dump();
   struct Nowhere : Writer {
     void Begin(const Head&) override {}
     void Add(const Line&) override {}
@@ -130,7 +134,13 @@ void Comparison::Add(const Line& line) {
   }
 }
 
-void Comparison::End(const std::optional<Line>& /*totals*/, const nlohmann::ordered_json& /*provenance*/) {
+void Comparison::End(const std::optional<Line>& totals, const nlohmann::ordered_json& /*provenance*/) {
+  const std::string now = totals ? CompactJson(*totals) : "";
+  same_totals_ = now == recorded_.totals;
+  if (!same_totals_) {
+    differences_.push_back(fmt::format("- totals: {}", recorded_.totals));
+    differences_.push_back(fmt::format("+ totals: {}", now));
+  }
   for (const auto& [text, count] : left_) {
     gone_ += static_cast<std::uint64_t>(count);
     if (differences_.size() < 2 * kShown) differences_.push_back(fmt::format("- {}", text));

@@ -27,6 +27,7 @@ struct Recorded {
   std::vector<std::string> columns;
   std::map<std::string, std::int64_t> lines;  // as the form has them, and how often
   std::uint64_t number_of_lines = 0;
+  std::string totals;   // as JSON; empty when it has none
   std::string altered;  // what in the file itself does not hold together; empty when nothing
 };
 
@@ -48,7 +49,9 @@ class Comparison : public Writer {
   const std::vector<std::string>& differences() const { return differences_; }
   std::uint64_t gone() const { return gone_; }
   std::uint64_t added() const { return added_; }
-  bool holds() const { return gone_ == 0 && added_ == 0 && same_columns_ && recorded_.altered.empty(); }
+  bool holds() const {
+    return gone_ == 0 && added_ == 0 && same_columns_ && same_totals_ && recorded_.altered.empty();
+  }
 
  private:
   static constexpr std::size_t kShown = 40;
@@ -59,6 +62,7 @@ class Comparison : public Writer {
   std::uint64_t gone_ = 0;
   std::uint64_t added_ = 0;
   bool same_columns_ = true;
+  bool same_totals_ = true;
 };
 
 }  // namespace exporter::report

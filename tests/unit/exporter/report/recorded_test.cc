@@ -75,7 +75,7 @@ TEST(RecordedTest, NamesLinesThatDiffer) {
     EXPECT_FALSE(comparison.holds()) << format;
     EXPECT_EQ(comparison.gone(), 1U) << format;
     EXPECT_EQ(comparison.added(), 2U) << format;
-    EXPECT_EQ(comparison.differences().size(), 3U) << format;
+    EXPECT_EQ(comparison.differences().size(), 5U) << "three lines and the totals, " << format;
   }
 }
 
@@ -98,6 +98,20 @@ TEST(RecordedTest, NoticesAFileThatWasChanged) {
   std::string csv = Written("csv");
   csv.insert(csv.find("alpha"), "alpha,z,1\r\n");
   EXPECT_NE(ReadRecorded(csv).altered, "");
+}
+
+TEST(RecordedTest, NoticesOtherTotals) {
+  for (const char* format : {"json", "csv"}) {
+    std::string text = Written(format);
+    text.replace(text.find("[\"Total\",null,5]"), 16, "[\"Total\",null,9]");
+    const Recorded recorded = ReadRecorded(text);
+    Comparison comparison(recorded);
+    Make(comparison, kLines);
+    EXPECT_FALSE(comparison.holds()) << format;
+    EXPECT_EQ(comparison.differences(),
+              (std::vector<std::string>{"- totals: [\"Total\",null,9]", "+ totals: [\"Total\",null,5]"}))
+        << format;
+  }
 }
 
 TEST(RecordedTest, SaysWhatIsWrongWithOtherFiles) {
