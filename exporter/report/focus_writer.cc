@@ -11,13 +11,17 @@
 namespace exporter::report {
 namespace {
 
-// FOCUS 1.0: the FinOps Foundation's columns for what services cost.
-constexpr std::array kColumns = {
-    "BilledCost",         "BillingAccountId",  "BillingAccountName", "BillingCurrency",   "BillingPeriodEnd",
-    "BillingPeriodStart", "ChargeCategory",    "ChargeClass",        "ChargeDescription", "ChargeFrequency",
-    "ChargePeriodEnd",    "ChargePeriodStart", "ContractedCost",     "EffectiveCost",     "InvoiceIssuerName",
-    "ListCost",           "ProviderName",      "PublisherName",      "RegionId",          "ResourceId",
-    "ServiceCategory",    "ServiceName",       "SubAccountId",       "SubAccountName",    "Tags"};
+// FOCUS 1.0: the FinOps Foundation's columns for what services cost. A line is the sum of many jobs at many
+// rates: it is priced as a whole, and has no unit price.
+constexpr std::array kColumns = {"BilledCost",      "BillingAccountId", "BillingAccountName",
+                                 "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
+                                 "ChargeCategory",  "ChargeClass",      "ChargeDescription",
+                                 "ChargeFrequency", "ChargePeriodEnd",  "ChargePeriodStart",
+                                 "ContractedCost",  "EffectiveCost",    "InvoiceIssuerName",
+                                 "ListCost",        "PricingQuantity",  "PricingUnit",
+                                 "ProviderName",    "PublisherName",    "RegionId",
+                                 "ResourceId",      "ServiceCategory",  "ServiceName",
+                                 "SubAccountId",    "SubAccountName",   "Tags"};
 
 std::string Utc(std::int64_t time) {
   return date::format("%Y-%m-%dT%H:%M:%SZ", date::sys_seconds{std::chrono::seconds(time)});
@@ -82,6 +86,8 @@ class FocusWriter : public Writer {
                      billed,
                      "Slurm",
                      list,
+                     is_credit ? nothing : Value(std::uint64_t{1}),
+                     is_credit ? nothing : Value("Charges"),
                      "Slurm",
                      "Slurm",
                      nothing,

@@ -149,6 +149,7 @@ TEST(WritersTest, FocusIsOfCostsByDepartment) {
   EXPECT_NE(text.find("1.50,arts,arts,EUR,1970-01-02T00:00:00Z,1970-01-01T00:00:00Z,Usage,,Compute jobs,"),
             std::string::npos)
       << text;
+  EXPECT_NE(text.find(",Slurm,2.00,1,Charges,Slurm,"), std::string::npos) << text;
   EXPECT_NE(text.find("music,music,\"{\"\"user\"\":\"\"ada\"\"}\""), std::string::npos) << text;
   EXPECT_NE(text.find("-0.40,arts,arts,EUR,1970-01-02T00:00:00Z,1970-01-01T00:00:00Z,Credit,,Free quota,"),
             std::string::npos)
