@@ -21,12 +21,24 @@ bool IsWide(char32_t c) {
          (c >= 0xFFE0 && c <= 0xFFE6) || (c >= 0x1F300 && c <= 0x1FAFF) || (c >= 0x20000 && c <= 0x3FFFD);
 }
 
-// Line breaks and other control characters would break the table.
-std::string OneLine(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+// What a terminal would obey, and what turns the direction of text.
+bool IsControl(char32_t c) {
+  return c < ' ' || (c >= 0x7F && c <= 0x9F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+// Line breaks and other control characters would break the table: anybody names jobs.
+std::string OneLine(std::string_view text) {
+  std::string line;
+  while (!text.empty()) {
+    const slurmdb::Utf8Sequence sequence = slurmdb::NextUtf8(text);
+    if (sequence.valid && IsControl(sequence.code)) {
+      line += ' ';
+    } else {
+      line += text.substr(0, sequence.length);
+    }
+    text.remove_prefix(sequence.length);
   }
-  return text;
+  return line;
 }
 
 class TextWriter : public Writer {

@@ -84,6 +84,20 @@ TEST(WritersTest, TextLinesUpWideCharacters) {
   EXPECT_EQ(DisplayWidth("\xff"), 1U);
 }
 
+TEST(WritersTest, TextHasNothingThatATerminalObeys) {
+  std::string text;
+  const auto writer = MakeTextWriter([&](std::string_view bytes) { text += bytes; });
+  writer->Begin(SomeHead());
+  // An escape, a CSI of one character, text from right to left; and what is harmless.
+  writer->Add({"a\x1b[31m", "b\u009b31mc\u202ed\u2066e", std::uint64_t{1}});
+  writer->Add({"\u00a0é", "\u2068", std::uint64_t{2}});
+  writer->End({}, {});
+  EXPECT_NE(text.find("a [31m"), std::string::npos) << text;
+  EXPECT_NE(text.find("b 31mc d e"), std::string::npos) << text;
+  EXPECT_NE(text.find("\u00a0é"), std::string::npos) << text;
+  EXPECT_EQ(text.find("\u2068"), std::string::npos) << text;
+}
+
 TEST(WritersTest, TextStreamsBeyondTheFirstLines) {
   std::string text;
   const auto writer = MakeTextWriter([&](std::string_view bytes) { text += bytes; });
