@@ -189,9 +189,8 @@ std::map<std::uint32_t, WckeyRow> ReadWckeys(Connection& db, std::string_view cl
 
 std::vector<AccountRow> ReadAccounts(Connection& db) {
   std::vector<AccountRow> accounts;
-  // A whole scan: a row an account.
-  Result rows =
-      db.Query("accounts", "SELECT name, organization, description FROM acct_table WHERE deleted = 0");
+  // A whole scan: a row an account. Removed ones, too: what they used is still somebody's.
+  Result rows = db.Query("accounts", "SELECT name, organization, description FROM acct_table");
   while (rows.Next()) accounts.push_back({rows[0].Text(), rows[1].Text(), rows[2].Text()});
   return accounts;
 }

@@ -139,6 +139,19 @@ def test_a_job_report_streams_and_has_odd_text(accounting: Accounting) -> None:
     assert [line[0] for line in made(flags, "jobs", since, "--fields=JobName")["lines"]].count('=cmd|"x",\n<b>é') == 3
 
 
+def test_a_removed_account_keeps_its_department(accounting: Accounting) -> None:
+    writer = accounting.writers["alpha"]
+    run_jobs(writer, 1)
+    writer.execute("update acct_table set organization = 'Faculty' where name = 'physics'")
+    flags = flags_for(accounting.server)
+    window = ("usage", f"--from={int(time.time()) - 3600}", f"--to={int(time.time()) - 1}", "--source=jobs", "--by=department,account")
+    there = made(flags, *window)["lines"]
+    assert [line[:2] for line in there] == [["Faculty", "physics"]]
+    writer.execute("update acct_table set deleted = 1 where name = 'physics'")
+    writer.execute("update alpha_assoc_table set deleted = 1 where acct = 'physics'")
+    assert made(flags, *window)["lines"] == there
+
+
 def test_what_was_kept_is_verified(accounting: Accounting, tmp_path: Path) -> None:
     writer = accounting.writers["alpha"]
     run_jobs(writer, 3)
