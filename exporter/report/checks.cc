@@ -100,6 +100,8 @@ std::vector<Check> CheckAudit(const Request& request, slurmdb::AccountingOptions
       std::uint64_t number = 0;
       std::string reasons;
       for (const auto& [reason, count] : *runaways) {
+        // It uses nothing, however long it waits.
+        if (reason == slurmdb::RunawayReason::kPendingForLong) continue;
         number += count;
         if (count != 0)
           reasons +=

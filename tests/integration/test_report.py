@@ -152,6 +152,15 @@ def test_a_removed_account_keeps_its_department(accounting: Accounting) -> None:
     assert made(flags, *window)["lines"] == there
 
 
+def test_a_job_that_waits_for_long_is_no_runaway_of_a_report(accounting: Accounting) -> None:
+    writer = accounting.writers["alpha"]
+    writer.submit(writer.association("physics", "ada"), at=int(time.time()) - 400 * 86400)
+    flags = flags_for(accounting.server)
+    assert 'slurmdbd_runaway_jobs{cluster="alpha",reason="pending_for_long"} 1' in run_once(flags, SECRETS).text
+    checks = made(flags, "jobs", "--period=last-month")["provenance"]["checks"]
+    assert [check["ok"] for check in checks if check["check"] == "runaways"] == [True]
+
+
 def test_what_was_kept_is_verified(accounting: Accounting, tmp_path: Path) -> None:
     writer = accounting.writers["alpha"]
     run_jobs(writer, 3)
