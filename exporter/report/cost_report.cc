@@ -74,7 +74,9 @@ class CostMaker {
     head.columns.push_back({"charge", ColumnKind::kText, ""});
     for (const char* name : {"list", "reduction", "subsidy", "billed", "free", "due"})
       head.columns.push_back({name, ColumnKind::kDecimal, book_.currency});
-    head.paged = !asked_.by.empty() && asked_.by[0] == Dimension::kDepartment;
+    if (IsPaged(asked_)) head.pages.emplace();
+    for (const auto& [page, amounts] : pages_)
+      head.pages->emplace(page, LineOf(std::vector<std::string>(asked_.by.size() + 1), amounts));
     sheet.Begin(head);
     for (const auto& [names, amounts] : lines_) sheet.Add(LineOf(names, amounts));
     const std::vector<std::string> names(asked_.by.size() + 1);
@@ -100,6 +102,12 @@ class CostMaker {
                                amounts.billed - amounts.free})
       line.emplace_back(Decimal{pricing::FormatMoney(amount, book_.digits)});
     return line;
+  }
+
+  // Once for each amount, whatever lines it is part of. `names` are those of one of them.
+  void Count(const std::vector<std::string>& names, const Amounts& amounts) {
+    total_.Add(amounts);
+    if (IsPaged(asked_)) pages_[names.front()].Add(amounts);
   }
 
   bool IsAsked(std::int64_t begin) const { return begin >= asked_.window.from; }
@@ -157,7 +165,7 @@ class CostMaker {
       if (!IsAsked(cell.start)) continue;
       auto lines = grouping_.LinesOf(cluster, cell);
       if (lines.empty()) continue;
-      total_.Add(amounts);
+      Count(lines.front(), amounts);
       if (!asked_.By(Dimension::kAccount)) lines.resize(1);
       for (std::vector<std::string>& names : lines) {
         names.resize(asked_.by.size());
@@ -216,7 +224,7 @@ class CostMaker {
     }
     names.emplace_back("free quota");
     lines_[names].free += amount;
-    total_.free += amount;
+    Count(names, {0, 0, 0, amount});
   }
 
   std::string DepartmentOf(const pricing::Allowance& quota, std::int64_t at) const {
@@ -243,7 +251,8 @@ class CostMaker {
   std::int64_t known_from_ = 0;
   std::vector<pricing::CostLine> costs_;
   std::map<std::vector<std::string>, Amounts> lines_;
-  Amounts total_;  // each row once, whatever lines it is part of
+  Amounts total_;
+  std::map<std::string, Amounts> pages_;  // by department
 };
 
 }  // namespace

@@ -62,7 +62,9 @@ void MakeEfficiency(const Request& request, slurmdb::AccountingOptions options, 
     throw slurmdb::DatabaseError(failure.reason, fmt::format("{}: {}", failure.cluster, failure.message));
   Grouping grouping(request, history, departments);
   std::map<std::vector<std::string>, Sums> lines;
-  Sums total;  // each row once, whatever lines it is part of
+  // Each row once, whatever lines it is part of: of all, and of each department.
+  Sums total;
+  std::map<std::string, Sums> pages;
   constexpr std::int64_t kFresh = 0;
   const slurmdb::AccountingView view = accounting.View(slurmdb::Book::kEfficiency, kFresh);
   for (const slurmdb::ClusterView& seen : view.clusters) {
@@ -81,7 +83,9 @@ void MakeEfficiency(const Request& request, slurmdb::AccountingOptions options, 
       cell.start = request.window.to - 1;
       const auto names = grouping.LinesOf(cluster, cell);
       for (const std::vector<std::string>& line : names) lines[line].Add(efficiency);
-      if (!names.empty()) total.Add(efficiency);
+      if (names.empty()) continue;
+      total.Add(efficiency);
+      if (IsPaged(request)) pages[names.front().front()].Add(efficiency);
     }
   }
   for (const Dimension dimension : request.by)
@@ -92,7 +96,9 @@ void MakeEfficiency(const Request& request, slurmdb::AccountingOptions options, 
        {std::pair("cpu_used", "s"), std::pair("cpu_idle", "s"), std::pair("cpu_percent", ""),
         std::pair("memory_used", "B·s"), std::pair("memory_idle", "B·s"), std::pair("memory_percent", "")})
     head.columns.push_back({name, ColumnKind::kDecimal, unit});
-  head.paged = !request.by.empty() && request.by[0] == Dimension::kDepartment;
+  if (IsPaged(request)) head.pages.emplace();
+  for (const auto& [page, sums] : pages)
+    head.pages->emplace(page, LineOf(std::vector<std::string>(request.by.size()), sums));
   sheet.Begin(head);
   for (const auto& [names, sums] : lines) sheet.Add(LineOf(names, sums));
   Line totals = LineOf(std::vector<std::string>(request.by.size()), total);

@@ -19,6 +19,10 @@ std::size_t CellHash::operator()(const Cell& cell) const {
   return hash;
 }
 
+bool IsPaged(const Request& request) {
+  return !request.by.empty() && request.by[0] == Dimension::kDepartment;
+}
+
 std::optional<Period> PeriodOfLines(const Request& request) {
   if (request.By(Dimension::kDay)) return Period::kDay;
   if (request.By(Dimension::kMonth)) return Period::kMonth;

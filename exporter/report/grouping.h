@@ -70,6 +70,9 @@ class Grouping {
   std::map<std::pair<std::string, std::uint32_t>, pricing::Accounts::Account> known_;
 };
 
+// Whether a printed report has a page for each department.
+bool IsPaged(const Request& request);
+
 // The longest period that lines are not parted within; none: any.
 std::optional<slurmdb::Period> PeriodOfLines(const Request& request);
 

@@ -31,28 +31,26 @@ class HtmlWriter : public Writer {
     head_ = head;
     emit_("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>" +
           HtmlText(head.title) + "</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n");
-    if (!head_.paged) Open("");
+    if (!head_.pages) Open("");
   }
 
   void Add(const Line& line) override {
-    if (head_.paged) {
+    if (head_.pages) {
       const std::string page = TextOf(line.at(0));
       if (!open_ || page != page_) {
-        Close(page_totals_ ? std::optional(page_totals_->line()) : std::nullopt);
+        ClosePage();
         page_ = page;
-        page_totals_.emplace(head_.columns);
         Open(page);
       }
-      page_totals_->Add(line);
     }
     Row(line);
   }
 
   void End(const std::optional<Line>& totals, const nlohmann::ordered_json& provenance) override {
-    if (!head_.paged) {
+    if (!head_.pages) {
       Close(totals);
     } else {
-      Close(page_totals_ ? std::optional(page_totals_->line()) : std::nullopt);
+      ClosePage();
       if (totals) {
         Open("All");
         Close(totals);
@@ -73,7 +71,7 @@ class HtmlWriter : public Writer {
   void Open(const std::string& page) {
     open_ = true;
     emit_("<section>\n<h1>" + HtmlText(head_.title) + "</h1>\n");
-    if (head_.paged) emit_("<h2>" + HtmlText(page.empty() ? "(none)" : page) + "</h2>\n");
+    if (head_.pages) emit_("<h2>" + HtmlText(page.empty() ? "(none)" : page) + "</h2>\n");
     emit_("<dl>");
     for (const auto& [name, value] : head_.facts)
       emit_("<dt>" + HtmlText(name) + "</dt><dd>" + HtmlText(value) + "</dd>");
@@ -96,6 +94,11 @@ class HtmlWriter : public Writer {
     emit_(text + "</tr>\n");
   }
 
+  void ClosePage() {
+    const auto totals = head_.pages->find(page_);
+    Close(totals == head_.pages->end() ? std::nullopt : std::optional(totals->second));
+  }
+
   void Close(const std::optional<Line>& totals) {
     if (!open_) return;
     open_ = false;
@@ -112,13 +115,12 @@ class HtmlWriter : public Writer {
   }
 
   // The page's own column stands in its heading.
-  std::size_t First() const { return head_.paged ? 1 : 0; }
+  std::size_t First() const { return head_.pages ? 1 : 0; }
 
   Emit emit_;
   Head head_;
   bool open_ = false;
   std::string page_;
-  std::optional<Totals> page_totals_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -53,8 +54,9 @@ struct Head {
   // The period, epoch seconds.
   std::int64_t from = 0;
   std::int64_t to = 0;
-  // The first column parts a printed report into pages.
-  bool paged = false;
+  // A printed report has a page for each value of the first column, with this total below it: lines may be
+  // parts of one another.
+  std::optional<std::map<std::string, Line>> pages;
 };
 
 // Where bytes go.

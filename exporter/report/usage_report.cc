@@ -85,14 +85,16 @@ class UsageMaker {
     std::sort(columns.begin(), columns.end());
     for (const std::uint32_t tres : columns)
       head.columns.push_back({history_.tres().Label(tres), ColumnKind::kInteger, UnitOf(tres)});
-    head.paged = !request_.by.empty() && request_.by[0] == Dimension::kDepartment;
-    sheet.Begin(head);
     const auto add = [&](Line& line, const Amounts& amounts) {
       for (const std::uint32_t tres : columns) {
         const auto amount = amounts.find(tres);
         line.emplace_back(amount == amounts.end() ? 0 : amount->second);
       }
     };
+    if (IsPaged(request_)) head.pages.emplace();
+    for (const auto& [page, amounts] : pages_)
+      add(head.pages->emplace(page, Line(request_.by.size())).first->second, amounts);
+    sheet.Begin(head);
     for (const auto& [names, amounts] : lines_) {
       Line line(names.begin(), names.end());
       add(line, amounts);
@@ -187,8 +189,11 @@ class UsageMaker {
         if (WantsTres(tres)) line[tres] += amount;
       }
     }
+    Amounts* page = IsPaged(request_) ? &pages_[lines.front().front()] : nullptr;
     for (const auto& [tres, amount] : amounts) {
-      if (WantsTres(tres)) total_[tres] += amount;
+      if (!WantsTres(tres)) continue;
+      total_[tres] += amount;
+      if (page != nullptr) (*page)[tres] += amount;
     }
   }
 
@@ -196,7 +201,9 @@ class UsageMaker {
   slurmdb::History& history_;
   Grouping grouping_;
   std::map<std::vector<std::string>, Amounts> lines_;
+  // Each amount once, whatever lines it is part of: of all, and of each department.
   Amounts total_;
+  std::map<std::string, Amounts> pages_;
 };
 
 }  // namespace

@@ -139,6 +139,22 @@ def test_a_job_report_streams_and_has_odd_text(accounting: Accounting) -> None:
     assert [line[0] for line in made(flags, "jobs", since, "--fields=JobName")["lines"]].count('=cmd|"x",\n<b>é') == 3
 
 
+def test_totals_of_pages_count_everything_once(accounting: Accounting) -> None:
+    writer = accounting.writers["alpha"]
+    writer.add_account("optics", "physics")
+    writer.execute("update acct_table set organization = 'Faculty' where name = 'physics'")
+    job = writer.submit(writer.add_user("bob", "optics"), at=int(writer.clock()) - 300, cpus=5)
+    writer.start(job, at=int(writer.clock()) - 250)
+    writer.end(job, at=int(writer.clock()) - 200)
+    flags = flags_for(accounting.server)
+    since = f"--from={int(time.time()) - 3600}"
+    for tree in ((), ("--tree",)):
+        html = report(flags, "usage", since, "--by=department,account", "--tres=cpu", "--source=jobs", *tree, "--format=html").stdout
+        assert html.count("<h2>") == 2, "the department and all of it"
+        assert re.findall(r"<tfoot>.*?>(\d+)</td></tr>\n</tfoot>", html) == ["250", "250"], tree
+        assert html.count("<tr><td>physics</td>") == len(tree)
+
+
 def test_a_removed_account_keeps_its_department(accounting: Accounting) -> None:
     writer = accounting.writers["alpha"]
     run_jobs(writer, 1)
