@@ -393,7 +393,7 @@ std::vector<Check> Make(const Request& request, const Config& config, slurmdb::H
     head.facts.emplace_back("Price book", fmt::format("{}, {}", book.version, book.currency));
     if (!book.free_quotas.empty() && !WhyNoCredits(request).empty())
       head.facts.emplace_back("Free quotas", "not taken off: " + WhyNoCredits(request));
-    MakeCost(request, book, history, progress.Show(), head, sheet);
+    return MakeCost(request, book, history, progress.Show(), head, sheet);
   } else if (request.report == "jobs") {
     MakeJobs(request, history, progress.Show(), head, sheet);
   } else if (request.report == "efficiency") {

@@ -13,7 +13,7 @@ namespace exporter::report {
 
 struct Check {
   std::string cluster;
-  std::string name;  // "rolled_up", "gaps", "reroll", "runaways", "job_history", "time_zone"
+  std::string name;  // "rolled_up", "gaps", "reroll", "history", "period", "runaways", "time_zone", "prices"
   bool well = true;
   std::string text;
 };

@@ -1,10 +1,12 @@
 #include "exporter/report/cost_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -68,6 +70,20 @@ class CostMaker {
     if (with_credits_) AddCredits();
   }
 
+  // Whether all that the lines are made of has a price.
+  std::vector<Check> Checks() const {
+    std::vector<Check> checks;
+    for (const auto& [cluster, ids] : unpriced_) {
+      std::vector<std::string> names;
+      for (const std::uint32_t id : ids) names.push_back(history_.tres().Label(id));
+      checks.push_back({cluster, "prices", names.empty(),
+                        names.empty() ? fmt::format("{}: all that jobs held has a price", cluster)
+                                      : fmt::format("{}: jobs held what has no price: {}", cluster,
+                                                    fmt::join(names, ", "))});
+    }
+    return checks;
+  }
+
   void Write(Head head, Sheet& sheet) const {
     for (const Dimension dimension : asked_.by)
       head.columns.push_back({std::string(DimensionName(dimension)), ColumnKind::kText, ""});
@@ -117,6 +133,7 @@ class CostMaker {
     using PlanKey = std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t>;
     std::map<PlanKey, pricing::PricePlan> plans;
     std::unordered_map<Cell, Amounts, CellHash> cells;
+    std::unordered_map<Cell, std::set<std::uint32_t>, CellHash> without_price;
     slurmdb::JobQuery query;
     query.from = known_from_;
     query.to = asked_.window.to;
@@ -149,10 +166,12 @@ class CostMaker {
           table.Spread(plan->second, row, borders_, [&](std::size_t slot, const pricing::Charge& charge) {
             cell.start = borders_[slot];
             cells[cell].Add({charge.list, charge.billed, charge.subsidy, 0});
+            for (const auto& [id, amount] : charge.unpriced) without_price[cell].insert(id);
           });
         },
         progress);
     std::map<std::tuple<std::string, std::string, std::int64_t>, pricing::CostLine> costs;
+    std::set<std::uint32_t>& unpriced = unpriced_[cluster.name()];
     for (const auto& [cell, amounts] : cells) {
       if (with_credits_) {
         const auto& account = grouping_.AccountOf(cluster, cell);
@@ -166,6 +185,8 @@ class CostMaker {
       auto lines = grouping_.LinesOf(cluster, cell);
       if (lines.empty()) continue;
       Count(lines.front(), amounts);
+      if (const auto found = without_price.find(cell); found != without_price.end())
+        unpriced.insert(found->second.begin(), found->second.end());
       if (!asked_.By(Dimension::kAccount)) lines.resize(1);
       for (std::vector<std::string>& names : lines) {
         names.resize(asked_.by.size());
@@ -252,7 +273,8 @@ class CostMaker {
   std::vector<pricing::CostLine> costs_;
   std::map<std::vector<std::string>, Amounts> lines_;
   Amounts total_;
-  std::map<std::string, Amounts> pages_;  // by department
+  std::map<std::string, Amounts> pages_;                     // by department
+  std::map<std::string, std::set<std::uint32_t>> unpriced_;  // TRES, by cluster
 };
 
 }  // namespace
@@ -267,11 +289,12 @@ std::string WhyNoCredits(const Request& request) {
   return "";
 }
 
-void MakeCost(const Request& request, const pricing::PriceBook& book, slurmdb::History& history,
-              const slurmdb::HistoryProgress& progress, Head head, Sheet& sheet) {
+std::vector<Check> MakeCost(const Request& request, const pricing::PriceBook& book, slurmdb::History& history,
+                            const slurmdb::HistoryProgress& progress, Head head, Sheet& sheet) {
   CostMaker maker(request, book, history);
   maker.Read(progress);
   maker.Write(std::move(head), sheet);
+  return maker.Checks();
 }
 
 }  // namespace exporter::report

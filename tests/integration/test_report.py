@@ -177,6 +177,23 @@ def test_a_job_that_waits_for_long_is_no_runaway_of_a_report(accounting: Account
     assert [check["ok"] for check in checks if check["check"] == "runaways"] == [True]
 
 
+def test_a_report_of_costs_tells_what_has_no_price(accounting: Accounting, tmp_path: Path) -> None:
+    writer = accounting.writers["alpha"]
+    writer.add_tres("gres/gpu")
+    run_jobs(writer, 1, tres={"gres/gpu": 2})
+    book = tmp_path / "book.yml"
+    flags = flags_for(accounting.server)
+    for prices, well, said in (("{cpu: 1}", False, "jobs held what has no price: gres/gpu"), ("{cpu: 1, gres/gpu: 0}", True, "all that jobs held has a price")):
+        book.write_text(f"{{version: '1', currency: EUR, free-of-charge: [mem, node, billing, energy], rates: [{{sum: {prices}}}]}}")
+        provenance = made(flags, "cost", f"--from={int(time.time()) - 3600}", f"--cost.price-book={book}")["provenance"]
+        assert [(check["ok"], check["text"]) for check in provenance["checks"] if check["check"] == "prices"] == [(well, f"alpha: {said}")]
+        assert well or provenance["verdict"] == "incomplete"
+    # A line that is not selected says nothing of others.
+    book.write_text("{version: '1', currency: EUR, free-of-charge: [mem, node, billing, energy], rates: [{sum: {cpu: 1}}]}")
+    provenance = made(flags, "cost", f"--from={int(time.time()) - 3600}", f"--cost.price-book={book}", "-A", "chemistry")["provenance"]
+    assert [check["ok"] for check in provenance["checks"] if check["check"] == "prices"] == [True]
+
+
 def test_what_was_kept_is_verified(accounting: Accounting, tmp_path: Path) -> None:
     writer = accounting.writers["alpha"]
     run_jobs(writer, 3)
