@@ -24,6 +24,9 @@ namespace {
 }  // namespace
 
 std::string ReadFile(const std::string& path) {
+  // A stream opens a folder and throws at the first byte.
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown)) Fail("cannot read ", path, EISDIR);
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), {}};

@@ -40,7 +40,7 @@ void OwnFlags::Take(const std::vector<std::string>& arguments) {
       std::string value;
       if (equals != std::string::npos) {
         value = at->substr(equals + 1);
-      } else if (std::next(at) != arguments.end()) {
+      } else if (std::next(at) != arguments.end() && !std::next(at)->starts_with("--")) {
         value = *++at;
       }
       if (value.empty()) throw std::runtime_error("--" + name + " needs a value");

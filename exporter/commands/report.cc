@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "collectors/pricing/price_book.h"
@@ -53,7 +55,7 @@ constexpr const char* kHelp =
     "  -E, --to=TIME        Where it ends, not included; without it, now.\n"
     "  --by=WHAT            cluster, department, account, user, partition, qos, wckey, day, month, with "
     "commas.\n"
-    "  -M, --cluster=NAME   Just these, with commas; likewise:\n"
+    "  -M, --cluster=NAME   Just these, with commas (a name with a comma in \"double quotes\"); likewise:\n"
     "  --department=NAME, -A --account=NAME, -u --user=NAME, -r --partition=NAME, -q --qos=NAME, -W "
     "--wckey=NAME\n"
     "  --tree               Accounts with what is below them.\n"
@@ -66,14 +68,33 @@ constexpr const char* kHelp =
 
 constexpr std::array kReports = {"usage", "cost", "efficiency", "quota", "jobs", "transactions"};
 
+// Names with commas between them; one with a comma in it is in double quotes, as in CSV.
 std::vector<std::string> Split(const std::string& flag, const std::string& text) {
   std::vector<std::string> parts;
   std::size_t begin = 0;
   while (begin <= text.size()) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    if (end == begin)
+    std::string part;
+    std::size_t end = begin;
+    if (begin < text.size() && text[begin] == '"') {
+      for (end = begin + 1;; ++end) {
+        const std::size_t quote = text.find('"', end);
+        if (quote == std::string::npos)
+          throw std::runtime_error("--" + flag + ": a quote is not closed in " + log::Quote(text));
+        part += text.substr(end, quote - end);
+        end = quote + 1;
+        if (end == text.size() || text[end] != '"') break;
+        part += '"';
+      }
+      if (end < text.size() && text[end] != ',')
+        throw std::runtime_error("--" + flag + ": after a quote a comma has to follow in " +
+                                 log::Quote(text));
+    } else {
+      end = std::min(text.find(',', begin), text.size());
+      part = text.substr(begin, end - begin);
+    }
+    if (part.empty())
       throw std::runtime_error("--" + flag + ": there is an empty name in " + log::Quote(text));
-    parts.push_back(text.substr(begin, end - begin));
+    parts.push_back(std::move(part));
     begin = end + 1;
   }
   return parts;
@@ -253,12 +274,17 @@ Request RequestOf(const Flags& flags, const std::string& report, slurmdb::Histor
 // On a terminal, a line that tells how far a long reading has come.
 class ProgressLine {
  public:
-  ~ProgressLine() {
+  ~ProgressLine() { Stop(); }
+  // Wiped away, for good.
+  void Stop() {
     if (shown_) std::fputs("\r\x1b[K", stderr);
+    shown_ = false;
+    stopped_ = true;
   }
   slurmdb::HistoryProgress Show() {
     if (isatty(STDERR_FILENO) == 0) return {};
     return [this](double share, std::uint64_t rows) {
+      if (stopped_) return;
       constexpr int kWidth = 30;
       const int done = static_cast<int>(std::clamp(share, 0.0, 1.0) * kWidth);
       shown_ = true;
@@ -271,6 +297,7 @@ class ProgressLine {
 
  private:
   bool shown_ = false;
+  bool stopped_ = false;
 };
 
 // Standard output, or a file that is there once it is whole.
@@ -278,19 +305,27 @@ class Output {
  public:
   explicit Output(std::string path) : path_(std::move(path)) {
     if (path_.empty()) return;
-    file_ = std::fopen((path_ + ".part").c_str(), "wb");
-    if (file_ == nullptr) throw std::runtime_error("--output: " + path_ + ".part cannot be written");
+    // A device or a pipe is written to, not replaced.
+    std::error_code unknown;
+    const auto status = std::filesystem::status(path_, unknown);
+    const bool is_special = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+    open_path_ = is_special ? path_ : path_ + ".part";
+    file_ = std::fopen(open_path_.c_str(), "wb");
+    if (file_ == nullptr) throw std::runtime_error("--output: " + open_path_ + " cannot be written");
   }
   ~Output() {
-    if (path_.empty() || file_ == nullptr) return;
-    std::fclose(file_);
-    std::remove((path_ + ".part").c_str());
+    if (path_.empty() || whole_) return;
+    if (file_ != nullptr) std::fclose(file_);
+    if (open_path_ != path_) std::remove(open_path_.c_str());
   }
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
-  Emit emit() {
-    return [this](std::string_view bytes) {
+  // `progress` gives way where both are on a terminal.
+  Emit emit(ProgressLine& progress) {
+    const bool gives_way = path_.empty() && isatty(STDOUT_FILENO) != 0;
+    return [this, gives_way, &progress](std::string_view bytes) {
+      if (gives_way) progress.Stop();
       if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) Fail();
     };
   }
@@ -298,7 +333,9 @@ class Output {
     if (std::fflush(file_) != 0) Fail();
     if (path_.empty()) return;
     std::FILE* const file = std::exchange(file_, nullptr);
-    if (std::fclose(file) != 0 || std::rename((path_ + ".part").c_str(), path_.c_str()) != 0) Fail();
+    if (std::fclose(file) != 0) Fail();
+    if (open_path_ != path_ && std::rename(open_path_.c_str(), path_.c_str()) != 0) Fail();
+    whole_ = true;
   }
 
  private:
@@ -307,7 +344,9 @@ class Output {
   }
 
   std::string path_;
+  std::string open_path_;
   std::FILE* file_ = stdout;
+  bool whole_ = false;
 };
 
 std::string TitleOf(const Request& request, const slurmdb::Calendar& calendar) {
@@ -383,8 +422,7 @@ pricing::Departments DepartmentsOf(const Config& config) {
 
 // Returns what was found out about its completeness on the way.
 std::vector<Check> Make(const Request& request, const Config& config, slurmdb::History& history,
-                        Sheet& sheet) {
-  ProgressLine progress;
+                        ProgressLine& progress, Sheet& sheet) {
   Head head = HeadOf(request, history);
   if (request.report == "usage") {
     MakeUsage(request, history, DepartmentsOf(config), progress.Show(), head, sheet);
@@ -430,10 +468,11 @@ int Write(const std::string& report, const Flags& flags) {
   } else {
     request.window.to = std::min(request.window.to, request.as_of);
   }
+  ProgressLine progress;
   Output output(flags.output);
-  const std::unique_ptr<Writer> writer = MakeWriter(flags.format, output.emit());
+  const std::unique_ptr<Writer> writer = MakeWriter(flags.format, output.emit(progress));
   Sheet sheet(*writer);
-  std::vector<Check> checks = Make(request, flags.config, history, sheet);
+  std::vector<Check> checks = Make(request, flags.config, history, progress, sheet);
   for (Check& check : ChecksOf(request, asked_to, flags.config, history)) checks.push_back(std::move(check));
   nlohmann::ordered_json provenance;
   provenance["verdict"] = Verdict(checks);
@@ -454,6 +493,8 @@ int Write(const std::string& report, const Flags& flags) {
   provenance["request"] = ToJson(request);
   sheet.End(std::move(provenance));
   output.Finish();
+  if (sheet.lines() == 0 && !request.only.empty())
+    log::Warn("nothing was found of what was selected: are the names right?");
   return 0;
 }
 
@@ -479,7 +520,9 @@ int Verify(const std::string& path, const Flags& flags) {
     std::fputs("the price book is another one now\n", stdout);
   Comparison comparison(recorded);
   Sheet sheet(comparison);
-  Make(recorded.request, config, history, sheet);
+  ProgressLine progress;
+  Make(recorded.request, config, history, progress, sheet);
+  progress.Stop();
   sheet.End({});
   if (comparison.holds()) {
     std::fputs(fmt::format("holds: {} lines, SHA-256 {}\n", sheet.lines(), sheet.sha256()).c_str(), stdout);

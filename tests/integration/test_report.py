@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime
 import io
 import json
 import os
+import pty
 import re
 import subprocess
 import time
@@ -155,6 +157,51 @@ def test_totals_of_pages_count_everything_once(accounting: Accounting) -> None:
         assert html.count("<tr><td>physics</td>") == len(tree)
 
 
+def test_names_with_commas_are_quoted(accounting: Accounting) -> None:
+    writer = accounting.writers["alpha"]
+    run_jobs(writer, 1)
+    writer.execute("""update acct_table set organization = 'Law, "Arts" and Music' where name = 'physics'""")
+    flags = flags_for(accounting.server)
+    window = ("usage", f"--from={int(time.time()) - 3600}", "--source=jobs", "--by=department,account")
+    for names in ('"Law, ""Arts"" and Music"', 'nothing,"Law, ""Arts"" and Music"'):
+        assert [line[:2] for line in made(flags, *window, f"--department={names}")["lines"]] == [['Law, "Arts" and Music', "physics"]]
+    for wrong in ('"Law', '"Law"x', '""', 'a,""'):
+        assert "--department:" in report(flags, *window, f"--department={wrong}").stderr
+
+
+def test_a_pipe_is_written_to_and_not_replaced(steady: Accounting, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
+        try:
+            assert report(flags_for(steady.server), "usage", f"--from={int(time.time()) - 3600}", "--source=jobs", f"--output={pipe}").returncode == 0
+            assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]
+            assert reader.communicate(timeout=20)[0].startswith("Usage ")
+        finally:
+            reader.kill()
+
+
+def test_on_a_terminal_progress_is_gone_before_the_report_comes(steady: Accounting) -> None:
+    for what in ("usage", "jobs"):
+        ours, theirs = pty.openpty()
+        database = [f"--{key}={value}" for key, value in flags_for(steady.server).items() if key.startswith("database.")]
+        command = [str(exporter_binary()), "report", what, f"--from={int(time.time()) - 3600}", *database]
+        if what == "usage":
+            command.append("--source=jobs")
+        with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=os.environ | SECRETS) as process:
+            os.close(theirs)
+            shown = b""
+            with contextlib.suppress(OSError):  # the other end is closed
+                while part := os.read(ours, 65536):
+                    shown += part
+            assert process.wait() == 0
+        os.close(ours)
+        text = shown.decode()
+        bars = re.findall(r"\r\[[# ]+\] .*? job rows\x1b\[K(.)", text, re.DOTALL)
+        assert (bars or what == "jobs") and set(bars) <= {"\r"}, text
+        assert text.count("\r\x1b[K") <= 1 and (what == "jobs" or f"\r\x1b[K{what.capitalize()} 2" in text), text
+
+
 def test_a_removed_account_keeps_its_department(accounting: Accounting) -> None:
     writer = accounting.writers["alpha"]
     run_jobs(writer, 1)
@@ -236,6 +283,8 @@ def test_an_incomplete_period_says_so(accounting: Accounting) -> None:
         (("usage", "--tres=unobtainium"), "--tres:"),
         (("usage", "--source=rollups", "--by=partition"), "--source=rollups: usage is not rolled up by partition"),
         (("usage", "--source=magic"), "--source:"),
+        (("usage", "--period", "--tree"), "--period needs a value"),
+        (("verify", "/"), 'cannot read "/": Is a directory'),
         (("usage", "--cluster=nowhere"), "--cluster:"),
         (("usage", "--fields=User"), "--fields"),
         (("jobs", "--by=user"), "--by"),
