@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 namespace exporter::report {
 namespace {
@@ -27,23 +26,27 @@ void CheckRollUps(const Request& request, std::int64_t asked_to, slurmdb::Histor
       rolled_up.settled >= request.window.to
           ? "nothing of the period waits to be rolled up once more"
           : fmt::format("will be rolled up once more from {} on", calendar.Text(rolled_up.settled)));
-  std::set<std::int64_t> hours;
   const std::vector<std::int64_t> starts = cluster.ReadHours(0, request.window.to);
-  for (const std::int64_t start : starts) {
-    if (start >= request.window.from - kHour) hours.insert(slurmdb::HourStart(calendar, start));
-  }
-  std::int64_t missing = 0;
-  std::int64_t first = 0;
   const std::int64_t oldest =
       starts.empty() ? request.window.to : slurmdb::HourStart(calendar, starts.front());
-  for (std::int64_t hour = std::max(oldest, request.window.from); hour < request.window.to; hour += kHour) {
-    if (hours.contains(hour)) continue;
-    if (missing++ == 0) first = hour;
+  // Seconds that no hour has in it: where clocks change by half an hour, hours are not whole ones apart.
+  std::int64_t missing = 0;
+  std::int64_t first = 0;
+  std::int64_t seen = std::max(oldest, request.window.from);
+  const auto skip_to = [&](std::int64_t time) {
+    if (time > seen && missing == 0) first = seen;
+    missing += std::max<std::int64_t>(0, time - seen);
+  };
+  for (const std::int64_t start : starts) {
+    if (start + kHour <= seen) continue;
+    skip_to(start);
+    seen = start + kHour;
   }
+  skip_to(request.window.to);
   add("gaps", missing == 0,
-      missing == 0
-          ? "no hour of the period is missing"
-          : fmt::format("{} hours of the period have no usage, the first {}", missing, calendar.Text(first)));
+      missing == 0 ? "no hour of the period is missing"
+                   : fmt::format("{} hours of the period have no usage, the first {}",
+                                 (missing + kHour - 1) / kHour, calendar.Text(first)));
   if (oldest > request.window.from)
     add("history", false,
         starts.empty()

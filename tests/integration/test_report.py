@@ -12,6 +12,7 @@ import pty
 import re
 import subprocess
 import time
+import zoneinfo
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,8 @@ INDEXES = {
 
 def report(flags: Flags, *arguments: str) -> Done:
     database = [f"--{key}={value}" for key, value in flags.items() if key.startswith("database.")]
-    command = [str(exporter_binary()), "report", *arguments, *database, "--timezone=UTC", "--log.level=warn"]
+    zone = [] if any(one.startswith("--timezone=") for one in arguments) else ["--timezone=UTC"]
+    command = [str(exporter_binary()), "report", *arguments, *database, *zone, "--log.level=warn"]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | SECRETS, timeout=60)
 
 
@@ -200,6 +202,26 @@ def test_on_a_terminal_progress_is_gone_before_the_report_comes(steady: Accounti
         bars = re.findall(r"\r\[[# ]+\] .*? job rows\x1b\[K(.)", text, re.DOTALL)
         assert (bars or what == "jobs") and set(bars) <= {"\r"}, text
         assert text.count("\r\x1b[K") <= 1 and (what == "jobs" or f"\r\x1b[K{what.capitalize()} 2" in text), text
+
+
+def test_hours_are_whole_where_clocks_change_by_half_an_hour(accounting: Accounting) -> None:
+    """Lord Howe, 2025-10-05: at 2:00 it is 2:30. slurmdbd's hours begin with those of the clock."""
+    zone = zoneinfo.ZoneInfo("Australia/Lord_Howe")
+    midnight = int(datetime.datetime(2025, 10, 5, tzinfo=zone).timestamp())
+    changed = midnight + 2 * 3600
+    starts = [*range(midnight, changed + 1, 3600), *range(changed + 1800, int(datetime.datetime(2025, 10, 7, tzinfo=zone).timestamp()), 3600)]
+    writer = accounting.writers["alpha"]
+    rows = [(1, 1, 1, start, 64) for start in starts]
+    writer.insert_many("%_usage_hour_table", ("creation_time", "mod_time", "id_tres", "time_start", "count"), rows)
+    flags = flags_for(accounting.server)
+
+    def gaps() -> list[str]:
+        told = made(flags, "usage", "--from=2025-10-05", "--to=2025-10-07", "--timezone=Australia/Lord_Howe", "--source=rollups")
+        return [check["text"] for check in told["provenance"]["checks"] if check["check"] == "gaps"]
+
+    assert gaps() == ["alpha: no hour of the period is missing"]
+    writer.execute("delete from alpha_usage_hour_table where time_start in (%s, %s)", (starts[30], starts[31]))
+    assert gaps() == ["alpha: 2 hours of the period have no usage, the first 2025-10-06T06:00:00"]
 
 
 def test_a_removed_account_keeps_its_department(accounting: Accounting) -> None:
