@@ -60,6 +60,7 @@ class Departments {
   // time; the first is from 0 on.
   std::vector<DepartmentSince> Of(const std::vector<std::string>& accounts,
                                   const std::map<std::string, std::string>& organizations) const;
+  bool by_organization() const { return by_organization_; }
   // When any account may change its department, sorted.
   std::vector<std::int64_t> Borders() const;
 

@@ -368,7 +368,7 @@ History::History(AccountingOptions options) : options_(std::move(options)), db_(
   schema_ = Schema::Probe(db_, tables);
   tres_ = ReadTres(db_);
   qos_ = ReadQosNames(db_);
-  if (schema_.Has("acct_table", "organization")) accounts_ = ReadAccounts(db_);
+  if (HasOrganizations()) accounts_ = ReadAccounts(db_);
 }
 
 ClusterHistory& History::Cluster(const std::string& name) {
@@ -376,6 +376,8 @@ ClusterHistory& History::Cluster(const std::string& name) {
   if (cluster == nullptr) cluster = std::make_unique<ClusterHistory>(db_, schema_, tres_, qos_, name);
   return *cluster;
 }
+
+bool History::HasOrganizations() const { return schema_.Has("acct_table", "organization"); }
 
 bool History::HasTransactions() const {
   return schema_.HasAll("txn_table", {"id", "timestamp", "action", "actor", "cluster", "name", "info"});

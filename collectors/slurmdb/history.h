@@ -169,6 +169,8 @@ class History {
   const TresCatalog& tres() const { return tres_; }
   const std::map<std::uint32_t, std::string>& qos() const { return qos_; }
   const std::vector<AccountRow>& accounts() const { return accounts_; }
+  // Organizations are known: acct_table is there, and granted.
+  bool HasOrganizations() const;
   bool HasTransactions() const;
   // Within [from, to), in the order of their ids.
   void ReadTransactions(std::int64_t from, std::int64_t to,

@@ -420,6 +420,13 @@ pricing::Departments DepartmentsOf(const Config& config) {
                                            : pricing::Departments::ByOrganization();
 }
 
+// Without organizations all would be in the department without a name, and prices might be others.
+void RefuseUnknownDepartments(const Request& request, const Config& config, const slurmdb::History& history) {
+  const bool counts = request.report == "cost" || request.Uses(Dimension::kDepartment);
+  if (counts && DepartmentsOf(config).by_organization() && !history.HasOrganizations())
+    throw std::runtime_error("acct_table: not there, or not granted; it has the departments");
+}
+
 // Returns what was found out about its completeness on the way.
 std::vector<Check> Make(const Request& request, const Config& config, slurmdb::History& history,
                         ProgressLine& progress, Sheet& sheet) {
@@ -468,6 +475,7 @@ int Write(const std::string& report, const Flags& flags) {
   } else {
     request.window.to = std::min(request.window.to, request.as_of);
   }
+  RefuseUnknownDepartments(request, flags.config, history);
   ProgressLine progress;
   Output output(flags.output);
   const std::unique_ptr<Writer> writer = MakeWriter(flags.format, output.emit(progress));
@@ -518,6 +526,7 @@ int Verify(const std::string& path, const Flags& flags) {
       recorded.provenance.value("price_book", nlohmann::json::object()).value("sha256", "") !=
           PriceBookOf(config).sha256)
     std::fputs("the price book is another one now\n", stdout);
+  RefuseUnknownDepartments(recorded.request, config, history);
   Comparison comparison(recorded);
   Sheet sheet(comparison);
   ProgressLine progress;

@@ -237,6 +237,27 @@ def test_a_removed_account_keeps_its_department(accounting: Accounting) -> None:
     assert made(flags, *window)["lines"] == there
 
 
+def test_departments_that_cannot_be_known_are_refused(accounting: Accounting, tmp_path: Path) -> None:
+    writer = accounting.writers["alpha"]
+    run_jobs(writer, 1)
+    flags = flags_for(accounting.server)
+    book = tmp_path / "book.yml"
+    book.write_text(BOOK)
+    since = f"--from={int(time.time()) - 3600}"
+    file = tmp_path / "report.json"
+    assert report(flags, "cost", since, f"--cost.price-book={book}", "--format=json", f"--output={file}").returncode == 0
+    writer.execute("drop table acct_table")
+    for arguments in (
+        ("usage", since, "--by=department"), ("usage", since, "--department=x"), ("cost", since, "--by=account", f"--cost.price-book={book}"),
+        ("verify", str(file), f"--cost.price-book={book}"),
+    ):  # fmt: skip
+        done = report(flags, *arguments)
+        assert done.returncode == 1 and "acct_table" in done.stderr, (arguments, done.stdout, done.stderr)
+    assert made(flags, "usage", since, "--by=account")["lines"]
+    book.write_text(BOOK.replace("{by: organization}", "{by: accounts, accounts: [physics]}"))
+    assert made(flags, "cost", since, f"--cost.price-book={book}")["lines"]
+
+
 def test_a_job_that_waits_for_long_is_no_runaway_of_a_report(accounting: Accounting) -> None:
     writer = accounting.writers["alpha"]
     writer.submit(writer.association("physics", "ada"), at=int(time.time()) - 400 * 86400)
