@@ -2,12 +2,12 @@
 -- Run as an administrator of the database server; put in your own host and password.
 
 CREATE USER IF NOT EXISTS 'slurmdbd_exporter'@'localhost' IDENTIFIED BY 'change me'
-  WITH MAX_USER_CONNECTIONS 3;
+  WITH MAX_USER_CONNECTIONS 5;
 GRANT SELECT ON slurm_acct_db.* TO 'slurmdbd_exporter'@'localhost';
 
 -- From another host, with TLS only:
 --   CREATE USER 'slurmdbd_exporter'@'exporter.example.org' IDENTIFIED BY 'change me'
---     REQUIRE SSL WITH MAX_USER_CONNECTIONS 3;
+--     REQUIRE SSL WITH MAX_USER_CONNECTIONS 5;
 --   GRANT SELECT ON slurm_acct_db.* TO 'slurmdbd_exporter'@'exporter.example.org';
 
 -- Tighter: table by table, which keeps job scripts and environments out of reach. Every cluster needs its own, and so
@@ -27,7 +27,5 @@ GRANT SELECT ON slurm_acct_db.* TO 'slurmdbd_exporter'@'localhost';
 --   GRANT SELECT ON slurm_acct_db.alpha_last_ran_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_event_table TO ...;
 --   GRANT SELECT ON slurm_acct_db.alpha_wckey_table TO ...;
---   GRANT SELECT ON slurm_acct_db.alpha_event_table TO ...;
---   GRANT SELECT ON slurm_acct_db.alpha_resv_table TO ...;
 --   and each of alpha_usage_hour_table, alpha_usage_day_table, alpha_usage_month_table, with the same for
 --   alpha_assoc_usage_…, alpha_wckey_usage_… and, from Slurm 24.11 on, alpha_qos_usage_….

@@ -292,8 +292,10 @@ std::string VersionText() {
 std::string HelpText(const std::vector<CollectorInfo>& collectors) {
   const std::vector<Setting> table = SettingsTable(collectors);
   std::string out =
-      "usage: slurmdbd_exporter [<flags>]\n\n"
-      "Prometheus exporter for the Slurm accounting database.\n\n"
+      "usage: slurmdbd_exporter [<flags>]\n"
+      "       slurmdbd_exporter report|backfill|alertmanager-routes --help\n\n"
+      "Prometheus exporter for the Slurm accounting database. Reports, the past for a new Prometheus and\n"
+      "Alertmanager's routes are commands with flags of their own.\n\n"
       "Flags:\n";
   for (const Setting* setting : ShownSettings(table)) {
     std::string flag = "--" + setting->shown_as;

@@ -30,6 +30,7 @@ from tests.support.values import JobState
 
 Done = subprocess.CompletedProcess[str]
 LONG_AGO = "--from=2000-01-01"
+ROOT = Path(__file__).resolve().parents[2]
 # Purpose -> the index.
 INDEXES = {
     "report-open": "rollup2|sacct_def2",
@@ -363,13 +364,43 @@ def test_columns_that_are_not_granted_are_done_without(steady: Accounting) -> No
     assert told["lines"] and all(line[:2] == ["ada", ""] for line in told["lines"])
 
 
+def test_connections_that_are_granted_suffice_beside_an_exporter_and_a_backfill(steady: Accounting) -> None:
+    granted = int(re.findall(r"MAX_USER_CONNECTIONS (\d+)", (ROOT / "deploy/sql/grants.sql").read_text())[0])
+    password = SECRETS["SLURMDBD_EXPORTER_DATABASE_PASSWORD"]
+    with database_user(steady.server, "counted", password, require=f"with max_user_connections {granted}"):
+        steady.server.passwords["counted"] = password
+        others = [steady.server.connect("counted", tcp=True) for _ in range(2)]
+        flags = flags_for(steady.server) | {"database.user": "counted"}
+        for arguments in (("usage", "--period=month"), ("efficiency", "--period=month"), ("quota",), ("jobs",), ("transactions", "--period=month")):
+            done = report(flags, *arguments)
+            assert done.returncode == 0, done.stderr
+        for one in others:
+            one.close()
+    del steady.server.passwords["counted"]
+
+
+def test_the_documented_way_to_the_hash(accounting: Accounting, tmp_path: Path) -> None:
+    writer = accounting.writers["alpha"]
+    run_jobs(writer, 2)
+    writer.execute("update alpha_job_table set job_name = 'del\x7f', tres_alloc = '1=1,2=9007199254740993' where time_end > 0")
+    command = next(line.strip() for line in (ROOT / "docs/reports.md").read_text().splitlines() if line.endswith("report.json | sha256sum"))
+    flags = flags_for(accounting.server)
+    for arguments in (("jobs", "--fields=JobID,JobName"), ("usage", "--source=jobs")):
+        done = report(flags, *arguments, f"--from={int(time.time()) - 3600}", "--format=json", f"--output={tmp_path / 'report.json'}")
+        assert done.returncode == 0, done.stderr
+        shown = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path).stdout.split()[0]
+        assert shown == json.loads((tmp_path / "report.json").read_text())["provenance"]["lines_sha256"], arguments
+
+
 def test_help_tells_the_flags() -> None:
     for arguments in (("--help",), ("usage", "--help"), ("verify", "-h")):
         done = subprocess.run([str(exporter_binary()), "report", *arguments], capture_output=True, text=True)
         assert done.returncode == 0 and "--period" in done.stdout
+    usage = subprocess.run([str(exporter_binary()), "--help"], capture_output=True, text=True).stdout.splitlines()[1]
+    for command in ("report", "backfill", "alertmanager-routes"):
+        assert command in usage and subprocess.run([str(exporter_binary()), command, "--help"], capture_output=True).returncode == 0
 
 
-ROOT = Path(__file__).resolve().parents[2]
 BOOK = """
 version: test
 currency: EUR
