@@ -23,6 +23,9 @@ tfoot td { font-weight: 700; border-top: 1.5pt solid #1a1a1a; border-bottom: non
 footer { margin-top: 2em; font-size: 8pt; color: #555; overflow-wrap: anywhere; }
 )";
 
+// So many columns of long numbers find room on an upright page.
+constexpr std::size_t kUpright = 9;
+
 class HtmlWriter : public Writer {
  public:
   explicit HtmlWriter(Emit emit) : emit_(std::move(emit)) {}
@@ -30,7 +33,9 @@ class HtmlWriter : public Writer {
   void Begin(const Head& head) override {
     head_ = head;
     emit_("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>" +
-          HtmlText(head.title) + "</title>\n<style>" + std::string(kStyle) + "</style>\n</head>\n<body>\n");
+          HtmlText(head.title) + "</title>\n<style>" + std::string(kStyle) +
+          (head.columns.size() > kUpright ? "@page { size: A4 landscape; }\n" : "") +
+          "</style>\n</head>\n<body>\n");
     if (!head_.pages) Open("");
   }
 

@@ -135,6 +135,17 @@ TEST(WritersTest, HtmlHasAPageForEachDepartmentWithItsTotal) {
       << text;
 }
 
+TEST(WritersTest, HtmlOfManyColumnsIsPrintedAcross) {
+  for (const std::size_t columns : {std::size_t{9}, std::size_t{10}}) {
+    std::string text;
+    const auto writer = MakeHtmlWriter([&](std::string_view bytes) { text += bytes; });
+    Head head;
+    head.columns.resize(columns);
+    writer->Begin(head);
+    EXPECT_EQ(text.find("landscape") != std::string::npos, columns == 10) << columns;
+  }
+}
+
 TEST(WritersTest, GroupsDigits) {
   EXPECT_EQ(Grouped("123"), "123");
   EXPECT_EQ(Grouped("1234"), "1\u202f234");
