@@ -55,10 +55,16 @@ Recorded OfCsv(std::string_view text) {
   return recorded;
 }
 
+std::string WithUnit(const Column& column) {
+  return column.unit.empty() ? column.name : fmt::format("{} [{}]", column.name, column.unit);
+}
+
 Recorded OfJson(std::string_view text) {
   Recorded recorded;
   const nlohmann::json json = nlohmann::json::parse(text);
-  for (const auto& column : json.at("columns")) recorded.columns.push_back(column.at("name"));
+  recorded.title = json.at("title");
+  for (const auto& column : json.at("columns"))
+    recorded.columns.push_back(WithUnit({column.at("name"), ColumnKind::kText, column.at("unit")}));
   recorded.provenance = json.at("provenance");
   if (const auto& totals = json.at("totals"); !totals.is_null()) recorded.totals = totals.dump();
   struct Nowhere : Writer {
@@ -110,14 +116,19 @@ void Comparison::Begin(const Head& head) {
   std::vector<std::string> columns;
   Line names;
   for (const Column& column : head.columns) {
-    columns.push_back(column.name);
+    columns.push_back(WithUnit(column));
     names.emplace_back(column.name);
   }
   if (recorded_.form == Recorded::Form::kCsv) {
     columns = {CsvRecord(names)};
   }
-  same_columns_ = columns == recorded_.columns;
-  if (!same_columns_) {
+  if (!recorded_.title.empty() && recorded_.title != head.title) {
+    same_head_ = false;
+    differences_.push_back(fmt::format("- title: {}", recorded_.title));
+    differences_.push_back(fmt::format("+ title: {}", head.title));
+  }
+  if (columns != recorded_.columns) {
+    same_head_ = false;
     differences_.push_back(fmt::format("- columns: {}", fmt::join(recorded_.columns, ", ")));
     differences_.push_back(fmt::format("+ columns: {}", fmt::join(columns, ", ")));
   }

@@ -24,7 +24,8 @@ struct Recorded {
   Form form = Form::kJson;
   Request request;
   nlohmann::json provenance;
-  std::vector<std::string> columns;
+  std::string title;                          // empty when the form has none
+  std::vector<std::string> columns;           // with their units, when the form has them
   std::map<std::string, std::int64_t> lines;  // as the form has them, and how often
   std::uint64_t number_of_lines = 0;
   std::string totals;   // as JSON; empty when it has none
@@ -50,7 +51,7 @@ class Comparison : public Writer {
   std::uint64_t gone() const { return gone_; }
   std::uint64_t added() const { return added_; }
   bool holds() const {
-    return gone_ == 0 && added_ == 0 && same_columns_ && same_totals_ && recorded_.altered.empty();
+    return gone_ == 0 && added_ == 0 && same_head_ && same_totals_ && recorded_.altered.empty();
   }
 
  private:
@@ -61,7 +62,7 @@ class Comparison : public Writer {
   std::vector<std::string> differences_;
   std::uint64_t gone_ = 0;
   std::uint64_t added_ = 0;
-  bool same_columns_ = true;
+  bool same_head_ = true;
   bool same_totals_ = true;
 };
 

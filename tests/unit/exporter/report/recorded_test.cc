@@ -27,6 +27,7 @@ const std::vector<Line> kLines = {{"alpha", "a\"b,\nc", std::uint64_t{1}},
 
 Head SomeHead() {
   Head head;
+  head.title = "Usage 2025";
   head.columns = {{"cluster", ColumnKind::kText, ""},
                   {"user", ColumnKind::kText, ""},
                   {"cpu", ColumnKind::kInteger, "s"}};
@@ -88,6 +89,19 @@ TEST(RecordedTest, NoticesOtherColumns) {
   for (const Line& line : kLines) comparison.Add(line);
   comparison.End({}, {});
   EXPECT_FALSE(comparison.holds());
+}
+
+TEST(RecordedTest, NoticesAnotherTitleAndOtherUnits) {
+  for (const auto& [was, is] :
+       {std::pair("\"Usage 2025\"", "\"Usage 2024\""), std::pair("\"unit\":\"s\"", "\"unit\":\"h\"")}) {
+    std::string text = Written("json");
+    text.replace(text.find(was), std::string_view(was).size(), is);
+    const Recorded recorded = ReadRecorded(text);
+    Comparison comparison(recorded);
+    Make(comparison, kLines);
+    EXPECT_FALSE(comparison.holds()) << is;
+    EXPECT_EQ(comparison.differences().size(), 2U) << is;
+  }
 }
 
 TEST(RecordedTest, NoticesAFileThatWasChanged) {
