@@ -44,14 +44,18 @@ std::string WhyNotRollUps(const Request& request, slurmdb::History& history) {
     if (border < request.as_of && slurmdb::HourStart(history.calendar(), border) != border)
       return "usage is rolled up by whole hours";
   }
+  bool any = false;
   for (const std::string& name : history.clusters()) {
     if (!request.Accepts(Dimension::kCluster, name)) continue;
     if (!history.Cluster(name).HasUsage(KindOf(request)))
       return fmt::format(
           "the database of cluster {} has no usage {}", name,
           KindOf(request) == UsageKind::kQos ? "by QOS, which came with Slurm 24.11" : "tables");
+    const auto rolled_up = history.Cluster(name).ReadRolledUp(history.calendar(), request.as_of);
+    any |= rolled_up.until[0] > request.window.from;
   }
-  return "";
+  // As in the first hour of a month.
+  return any ? "" : "nothing of the period is rolled up";
 }
 
 class UsageMaker {

@@ -225,6 +225,15 @@ def test_hours_are_whole_where_clocks_change_by_half_an_hour(accounting: Account
     assert gaps() == ["alpha: 2 hours of the period have no usage, the first 2025-10-06T06:00:00"]
 
 
+def test_job_rows_tell_of_a_period_of_which_nothing_is_rolled_up_yet(accounting: Accounting) -> None:
+    run_jobs(accounting.writers["alpha"], 1)
+    flags = flags_for(accounting.server)
+    told = made(flags, "usage", "--period=year", "--by=cluster", "--tres=cpu")
+    assert told["provenance"]["request"]["source"] == "jobs" and told["lines"][0][1] > 0
+    assert told["provenance"]["request"]["to"] <= time.time(), "what is to come is no part of it"
+    assert "--source=rollups: nothing of the period is rolled up" in report(flags, "usage", "--period=year", "--source=rollups").stderr
+
+
 def test_a_removed_account_keeps_its_department(accounting: Accounting) -> None:
     writer = accounting.writers["alpha"]
     run_jobs(writer, 1)
