@@ -1,7 +1,6 @@
 #include "collectors/slurmdb/job_ledger.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <set>
 #include <utility>
@@ -42,114 +41,10 @@ Cell CellOf(std::int64_t time, std::int64_t now, std::int64_t wide_window) {
   return {FloorTo(time, width), width};
 }
 
-std::int64_t Signed(std::uint64_t time) {
-  constexpr std::uint64_t kFar = std::uint64_t{1} << 62;
-  return static_cast<std::int64_t>(std::min(time, kFar));
-}
-
-bool Ran(const JobRow& row, JobState state) {
-  if (state == JobState::kPending || !IsInstant(row.time_start)) return false;
-  if (!row.tres_alloc.empty()) return true;
-  // Without resources it never held any. Such a row may be seen before its end is written.
-  if (state == JobState::kCancelled || state == JobState::kDeadline || state == JobState::kRevoked)
-    return false;
-  return row.time_end == 0 || row.time_start < row.time_end;
-}
-
 // Does the hourly roll-up count this row's allocation? It does not look at the state.
 bool IsRolledUp(const JobRow& row) { return IsInstant(row.time_eligible) && IsInstant(row.time_start); }
 
-std::int64_t Overlap(std::int64_t a_from, std::int64_t a_to, std::int64_t b_from, std::int64_t b_to) {
-  return std::max<std::int64_t>(0, std::min(a_to, b_to) - std::max(a_from, b_from));
-}
-
 }  // namespace
-
-// ---- TresSums, JobTotals, LiveJob
-
-void TresSums::Add(std::uint32_t id, Uint128 amount) {
-  const auto at =
-      std::lower_bound(entries_.begin(), entries_.end(), id,
-                       [](const auto& entry, std::uint32_t wanted) { return entry.first < wanted; });
-  if (at != entries_.end() && at->first == id) {
-    at->second += amount;
-  } else {
-    entries_.insert(at, {id, amount});
-  }
-}
-
-void TresSums::Add(const TresSums& other) {
-  for (const auto& [id, amount] : other.entries_) Add(id, amount);
-}
-
-void TresSums::Subtract(const TresSums& other) {
-  for (const auto& [id, amount] : other.entries_) {
-    const auto at = std::find_if(entries_.begin(), entries_.end(),
-                                 [id = id](const auto& entry) { return entry.first == id; });
-    if (at != entries_.end()) at->second -= amount;
-  }
-}
-
-void TresSums::DropZeros() {
-  std::erase_if(entries_, [](const auto& entry) { return entry.second == 0; });
-}
-
-TresSums& JobTotals::EndedAs(JobState state) {
-  auto at = std::lower_bound(ended_tres_seconds.begin(), ended_tres_seconds.end(), state,
-                             [](const auto& entry, JobState wanted) { return entry.first < wanted; });
-  if (at == ended_tres_seconds.end() || at->first != state)
-    at = ended_tres_seconds.insert(at, {state, TresSums{}});
-  return at->second;
-}
-
-void JobTotals::Add(const JobTotals& other) {
-  for (const auto& [state, sums] : other.ended_tres_seconds) EndedAs(state).Add(sums);
-  tres_seconds.Add(other.tres_seconds);
-  energy_joules += other.energy_joules;
-  started += other.started;
-  for (std::size_t i = 0; i < ended.size(); ++i) ended[i] += other.ended[i];
-}
-
-std::optional<JobState> LiveJob::PhaseAt(const Moment& moment) const {
-  if (moment.live) {
-    if (time_end != 0 || state > JobState::kSuspended) return std::nullopt;
-    return state;
-  }
-  const std::int64_t at = moment.as_of;
-  if (Signed(key.time_submit) > at || (time_end != 0 && Signed(time_end) <= at)) return std::nullopt;
-  if (!ran || Signed(time_start) > at) return JobState::kPending;
-  for (const Suspension& suspension : suspensions) {
-    if (Signed(suspension.time_start) <= at &&
-        (suspension.time_end == 0 || Signed(suspension.time_end) > at)) {
-      return JobState::kSuspended;
-    }
-  }
-  // Without its rows in suspend_table a suspension is only known to last still.
-  if (suspensions.empty() && state == JobState::kSuspended) return JobState::kSuspended;
-  return JobState::kRunning;
-}
-
-std::int64_t LiveJob::RunSeconds(std::int64_t from, std::int64_t to) const {
-  if (!ran) return 0;
-  const std::int64_t start = std::max(from, Signed(time_start));
-  const std::int64_t end = time_end == 0 ? to : std::min(to, Signed(time_end));
-  if (start >= end) return 0;
-  std::int64_t suspended = 0;
-  if (!suspensions.empty()) {
-    for (const Suspension& suspension : suspensions) {
-      suspended += Overlap(start, end, Signed(suspension.time_start),
-                           suspension.time_end == 0 ? end : Signed(suspension.time_end));
-    }
-  } else if (state == JobState::kSuspended && time_end == 0) {
-    // While suspended the column holds the moment of suspension less what was accumulated before it.
-    suspended = std::max<std::int64_t>(0, end - Signed(time_suspended));
-  } else {
-    suspended = Signed(time_suspended);
-  }
-  return std::max<std::int64_t>(0, end - start - suspended);
-}
-
-bool HasRun(const JobRow& row) { return Ran(row, JobStateOf(row.state)); }
 
 // ---- JobSource
 
@@ -263,7 +158,7 @@ LiveJob JobLedger::JobOf(const JobRow& row) {
   job.time_start = row.time_start;
   job.time_end = row.time_end;
   job.time_suspended = row.time_suspended;
-  job.ran = options_.rule == Rule::kRollUp ? IsRolledUp(row) : Ran(row, job.state);
+  job.ran = options_.rule == Rule::kRollUp ? IsRolledUp(row) : HasRun(row);
   // Whoever waits has nothing to be measured by.
   if (job.ran || options_.rule != Rule::kEfficiency) job.group = GroupOf(row);
   // A roll-up passes over hours that end before the row became eligible: the row that goes on after a resize
@@ -327,26 +222,6 @@ void CountHour(TresSums& sums, const LiveJob& job, std::int64_t from, std::int64
   }
 }
 
-// The weight of [from, to) in kSecondParts, seen from the epoch.
-Uint128 WeightOf(double decay, std::int64_t epoch, std::int64_t from, std::int64_t to) {
-  if (from >= to) return 0;
-  if (decay == 0) return static_cast<Uint128>(to - from) * kSecondParts;
-  const double length = std::expm1(decay * static_cast<double>(to - from)) / decay;
-  return static_cast<Uint128>(
-      std::round(length * std::exp(decay * static_cast<double>(from - epoch)) * kSecondParts));
-}
-
-std::int64_t ResetOf(const std::map<std::uint32_t, std::int64_t>& resets, std::uint32_t id,
-                     std::int64_t epoch) {
-  const auto found = resets.find(id);
-  return found == resets.end() ? epoch : std::max(epoch, found->second);
-}
-
-// A row that goes on after a resize has the start of the one before; what it holds, it holds since then.
-std::int64_t HeldSince(std::uint64_t time_start, std::uint64_t time_eligible) {
-  return Signed(IsInstant(time_eligible) ? std::max(time_start, time_eligible) : time_start);
-}
-
 void CountEnd(JobTotals& totals, const TresCounts& tres_alloc, JobState state) {
   ++totals.ended[static_cast<std::size_t>(state)];
   for (const TresCount& tres : tres_alloc) {
@@ -374,50 +249,10 @@ void JobLedger::ObserveEnd(JobHistograms& histograms, JobState state, std::int64
   histograms.Observe(options_.histograms, Observed::kTimelimitUsed, static_cast<std::int64_t>(parts));
 }
 
-void JobLedger::CountEnforced(JobTotals& totals, const JobGroup& group, const TresCounts& tres_alloc,
+void JobLedger::CountEnforced(TresSums& sums, const JobGroup& group, const TresCounts& tres_alloc,
                               std::int64_t start, std::int64_t end) const {
-  const EnforcedWeights& weights = *options_.weights;
-  const std::int64_t epoch = options_.epoch;
-  const auto add = [&](double decay, std::int64_t from, std::uint32_t part) {
-    const Uint128 weight = WeightOf(decay, epoch, std::max(start, from), end);
-    if (weight == 0) return;
-    totals.tres_seconds.Add(kTresWall + part, weight);
-    for (const TresCount& tres : tres_alloc) {
-      if (tres.id != kTresEnergy) totals.tres_seconds.Add(tres.id + part, weight * tres.count);
-    }
-  };
-  add(weights.decay, ResetOf(weights.association_resets, group.id_assoc, epoch), 0);
-  const auto add_own = [&](std::uint32_t qos, std::uint32_t part) {
-    if (qos == 0 || !weights.UsesOwnPart(qos)) return;
-    add(weights.undecayed_qos.contains(qos) ? 0 : weights.decay, ResetOf(weights.qos_resets, qos, epoch),
-        part);
-  };
-  add_own(group.id_qos, kOfQos);
-  add_own(weights.PartitionQos(group.partition, group.id_qos), kOfPartitionQos);
-}
-
-std::optional<ChargedJob> ChargedUntil(const LiveJob& job, std::int64_t as_of) {
-  ChargedJob charged;
-  charged.state = job.state;
-  charged.over = job.time_end != 0 && Signed(job.time_end) <= as_of;
-  charged.start = HeldSince(job.time_start, job.time_eligible);
-  charged.end = charged.over ? Signed(job.time_end) : as_of;
-  charged.tres_alloc = &job.tres_alloc;
-  if (charged.start > charged.end) return std::nullopt;
-  for (const Suspension& suspension : job.suspensions) {
-    const std::int64_t from = std::max(charged.start, Signed(suspension.time_start));
-    const std::int64_t to =
-        suspension.time_end == 0 ? charged.end : std::min(charged.end, Signed(suspension.time_end));
-    if (from < to) charged.pauses.emplace_back(from, to);
-  }
-  if (job.suspensions.empty() && job.time_suspended != 0) {
-    // When it was is not known (any more): its last seconds. While suspended the column holds the moment of
-    // suspension less what was accumulated before it.
-    const bool goes_on = job.state == JobState::kSuspended && job.time_end == 0;
-    const std::int64_t from = goes_on ? Signed(job.time_suspended) : charged.end - Signed(job.time_suspended);
-    if (from < charged.end) charged.pauses.emplace_back(std::max(charged.start, from), charged.end);
-  }
-  return charged;
+  AddEnforced(*options_.weights, options_.epoch, group.id_assoc, group.id_qos,
+              options_.weights->PartitionQos(group.partition, group.id_qos), tres_alloc, start, end, sums);
 }
 
 template <typename Add>
@@ -457,7 +292,7 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
   }
   const std::int64_t start = Signed(row.time_start);
   const JobState state = JobStateOf(row.state);
-  const bool ran = Ran(row, state);
+  const bool ran = HasRun(row);
   const bool enforced = options_.rule == Rule::kEnforced;
   if (options_.rule == Rule::kRealTime && ran && row.time_suspended != 0 && start < options_.epoch) {
     // How much of the suspension lies before the epoch is only in suspend_table.
@@ -477,7 +312,8 @@ void JobLedger::Take(const JobRow& row, Reading& reading) {
   CountEnd(totals, scratch_, state);
   if (!ran) return;
   if (enforced) {
-    CountEnforced(totals, groups_[group], scratch_, HeldSince(row.time_start, row.time_eligible), end);
+    CountEnforced(totals.tres_seconds, groups_[group], scratch_, HeldSince(row.time_start, row.time_eligible),
+                  end);
     return;
   }
   JobHistograms& histograms = bucket.histograms[shape_of_[group]];
@@ -755,8 +591,8 @@ void JobLedger::SumUp() {
     if (options_.rule == Rule::kEnforced) {
       const std::int64_t end =
           job.time_end == 0 ? moment_.as_of : std::min(moment_.as_of, Signed(job.time_end));
-      CountEnforced(totals, groups_[job.group], job.tres_alloc, HeldSince(job.time_start, job.time_eligible),
-                    end);
+      CountEnforced(totals.tres_seconds, groups_[job.group], job.tres_alloc,
+                    HeldSince(job.time_start, job.time_eligible), end);
       continue;
     }
     if (start >= options_.epoch && start <= moment_.as_of && start < options_.until) {

@@ -34,9 +34,12 @@
 #include <unordered_set>
 #include <vector>
 
+#include "collectors/slurmdb/enforced_weights.h"
 #include "collectors/slurmdb/job_efficiency.h"
 #include "collectors/slurmdb/job_histograms.h"
 #include "collectors/slurmdb/job_state.h"
+#include "collectors/slurmdb/job_totals.h"
+#include "collectors/slurmdb/live_job.h"
 #include "collectors/slurmdb/rows.h"
 #include "collectors/slurmdb/tres.h"
 #include "collectors/slurmdb/value.h"
@@ -66,10 +69,6 @@ class JobSource {
   virtual std::optional<std::int64_t> LastHourlyRollup() = 0;
 };
 
-// Has this row ever held resources? A row cancelled while pending may carry a start time (backfill's
-// forecast, or its own end), but never an allocation.
-bool HasRun(const JobRow& row);
-
 // What is counted.
 enum class Rule {
   // As `sacct -D` has it: every TRES × real time less suspensions, in totals() since the epoch.
@@ -89,39 +88,6 @@ enum class Rule {
   kEfficiency,
 };
 
-// By Rule::kEnforced: not a TRES, but the time a job ran (what GrpWall limits).
-inline constexpr std::uint32_t kTresWall = 0;
-inline constexpr std::uint32_t kSecondParts = 1024;
-// Added to the id of a TRES: the same as the job's QOS has it, where that differs from the association.
-inline constexpr std::uint32_t kOfQos = 0x80000000;
-// And as the partition's QOS has it.
-inline constexpr std::uint32_t kOfPartitionQos = 0x40000000;
-
-// By Rule::kEnforced: how much a second counts.
-struct EnforcedWeights {
-  // A second counts exp(decay × (its time − epoch)); as seen at a time T, exp(-decay × (T − epoch)) of that.
-  double decay = 0;
-  std::set<std::uint32_t> undecayed_qos;  // their own usage does not decay
-  // What was used before counts for nothing: by association, by QOS.
-  std::map<std::uint32_t, std::int64_t> association_resets;
-  std::map<std::uint32_t, std::int64_t> qos_resets;
-
-  std::map<std::string, std::uint32_t, std::less<>> partition_qos;  // QOS by partition
-
-  // The QOS of a partition unless it is the job's own anyway; 0 for none.
-  std::uint32_t PartitionQos(std::string_view partition, std::uint32_t job_qos) const {
-    const auto found = partition_qos.find(partition);
-    return found == partition_qos.end() || found->second == job_qos ? 0 : found->second;
-  }
-  // Does a job count differently for this QOS than for its association?
-  bool UsesOwnPart(std::uint32_t qos) const {
-    return !association_resets.empty() || qos_resets.contains(qos) ||
-           (decay != 0 && undecayed_qos.contains(qos));
-  }
-  bool operator==(const EnforcedWeights&) const = default;
-};
-
-struct ChargedJob;
 struct JobGroup;
 
 // By Rule::kCharged: what a row comes to. Not thread-safe.
@@ -160,14 +126,6 @@ struct LedgerOptions {
   std::shared_ptr<JobCharges> charges;             // with kCharged
 };
 
-// The instants of one poll.
-struct Moment {
-  std::int64_t now = 0;    // the database's clock
-  std::int64_t as_of = 0;  // totals are computed for this instant: now less the settling time
-  // True: "what runs" is what the state column says. False: it is worked out for as_of, in the past.
-  bool live = true;
-};
-
 // Who a job is charged to. Account, user and QOS names are resolved later, by id. What a rule does not tell
 // apart is left empty.
 struct JobGroup {
@@ -190,79 +148,6 @@ struct JobShape {
 
   bool operator==(const JobShape&) const = default;
 };
-
-// A row that has held resources, for JobCharges.
-struct ChargedJob {
-  JobState state = JobState::kUnknown;
-  bool over = false;  // else it goes on after `end`
-  std::int64_t start = 0;
-  std::int64_t end = 0;
-  // Suspensions within: from and to, by time.
-  std::vector<std::pair<std::int64_t, std::int64_t>> pauses;
-  const TresCounts* tres_alloc = nullptr;
-};
-
-// Sums by TRES id, sorted by id.
-class TresSums {
- public:
-  void Add(std::uint32_t id, Uint128 amount);
-  // Before the first of so many different ids: growing step by step costs more than all else of a start.
-  void Expect(std::size_t ids) {
-    if (entries_.capacity() == 0) entries_.reserve(ids);
-  }
-  void Add(const TresSums& other);
-  // No sum of `other` may exceed this one's.
-  void Subtract(const TresSums& other);
-  void DropZeros();
-  const std::vector<std::pair<std::uint32_t, Uint128>>& entries() const { return entries_; }
-  bool operator==(const TresSums&) const = default;
-
- private:
-  std::vector<std::pair<std::uint32_t, Uint128>> entries_;
-};
-
-// What one group did between epoch and as_of.
-struct JobTotals {
-  TresSums tres_seconds;      // Slurm's units × seconds; energy is not in here
-  Uint128 energy_joules = 0;  // of ended jobs
-  // 32 bits: there is one of these for each group and bucket, and jobs are counted, not seconds.
-  std::uint32_t started = 0;
-  std::array<std::uint32_t, kJobStates> ended{};
-  // Of tres_seconds, those of rows that ended, by how, in the order of states; in a bucket without
-  // kCompleted, which is the rest.
-  std::vector<std::pair<JobState, TresSums>> ended_tres_seconds;
-
-  TresSums& EndedAs(JobState state);
-  void Add(const JobTotals& other);
-  bool operator==(const JobTotals&) const = default;
-};
-
-// A job that is pending, running or suspended, or has ended after as_of.
-struct LiveJob {
-  JobKey key;
-  std::uint64_t db_inx = 0;
-  std::size_t group = 0;  // index into JobLedger::groups()
-  std::uint32_t id_resv = 0;
-  JobState state = JobState::kUnknown;
-  std::uint64_t time_eligible = 0;
-  std::uint64_t time_start = 0;
-  std::uint64_t time_end = 0;
-  std::uint64_t time_suspended = 0;
-  bool ran = false;  // it has really started, at some time
-  TresCounts tres_alloc;
-  std::optional<TresCounts> tres_req;
-  std::uint64_t tasks = 1;  // a pending array is one row that stands for all its pending tasks
-  std::optional<std::uint64_t> timelimit_minutes;  // none: unknown or unlimited
-  std::vector<Suspension> suspensions;             // by time_start
-
-  // Pending, running or suspended at that moment; none when it was not there yet or is over.
-  std::optional<JobState> PhaseAt(const Moment& moment) const;
-  // Seconds it ran within [from, to], less suspensions.
-  std::int64_t RunSeconds(std::int64_t from, std::int64_t to) const;
-};
-
-// What is charged of a row that ran, as of then; it refers to the job. None: it held nothing yet.
-std::optional<ChargedJob> ChargedUntil(const LiveJob& job, std::int64_t as_of);
 
 class JobLedger {
  public:
@@ -342,8 +227,8 @@ class JobLedger {
   void ObserveEnd(JobHistograms& histograms, JobState state, std::int64_t seconds,
                   std::optional<std::uint64_t> limit) const;
   // By kEnforced: what a job that held resources within [start, end) adds.
-  void CountEnforced(JobTotals& totals, const JobGroup& group, const TresCounts& tres_alloc,
-                     std::int64_t start, std::int64_t end) const;
+  void CountEnforced(TresSums& sums, const JobGroup& group, const TresCounts& tres_alloc, std::int64_t start,
+                     std::int64_t end) const;
   // By kCharged: what a job comes to until as_of; `add` takes the index of a group and the sum of an id.
   template <typename Add>
   void CountCharged(const LiveJob& job, std::int64_t as_of, Add add);

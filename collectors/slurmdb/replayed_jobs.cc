@@ -9,10 +9,6 @@ namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
-std::int64_t Signed(std::uint64_t time) {
-  return static_cast<std::int64_t>(std::min<std::uint64_t>(time, kNever - 1));
-}
-
 }  // namespace
 
 std::string_view ReplayedJobs::Kept(std::string_view text) {
