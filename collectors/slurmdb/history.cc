@@ -11,6 +11,7 @@
 #include "collectors/slurmdb/job_reader.h"
 #include "collectors/slurmdb/lower_case.h"
 #include "collectors/slurmdb/readers.h"
+#include "collectors/slurmdb/upkeep.h"
 #include "collectors/slurmdb/usage_reader.h"
 #include "collectors/slurmdb/utf8.h"
 #include "collectors/slurmdb/value.h"
@@ -325,6 +326,12 @@ std::vector<std::int64_t> ClusterHistory::ReadHours(std::int64_t from, std::int6
   std::vector<std::int64_t> hours = AuditReader(db_, schema_, name_, tres_.ids()).ReadHours(from);
   hours.erase(std::lower_bound(hours.begin(), hours.end(), to), hours.end());
   return hours;
+}
+
+std::int64_t ClusterHistory::JobsKeptFrom(const Calendar& calendar, std::optional<std::int64_t> oldest,
+                                          std::int64_t from, std::int64_t as_of) {
+  UsageReader usage = MakeUsageReader();
+  return slurmdb::JobsKeptFrom(oldest, usage, calendar, from, as_of);
 }
 
 std::optional<std::int64_t> ClusterHistory::ReadOldestEnd() {

@@ -576,7 +576,13 @@ int RunReport(const std::vector<std::string>& arguments) {
   }
   if (report != "verify") return Write(report, flags);
   if (file.empty() || file.starts_with('-')) throw std::runtime_error("report verify needs a file first");
-  return Verify(file, flags);
+  // 1 is the answer that it does not hold.
+  try {
+    return Verify(file, flags);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "slurmdbd_exporter: %s\n", error.what());
+    return 2;
+  }
 }
 
 }  // namespace exporter

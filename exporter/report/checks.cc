@@ -22,10 +22,11 @@ void CheckRollUps(const Request& request, std::int64_t asked_to, slurmdb::Histor
       until == 0 ? "nothing is rolled up"
                  : fmt::format("rolled up until {}{}", calendar.Text(until),
                                until >= asked_to ? "" : ", the period goes on"));
-  add("reroll", rolled_up.settled >= request.window.to,
-      rolled_up.settled >= request.window.to
-          ? "nothing of the period waits to be rolled up once more"
-          : fmt::format("will be rolled up once more from {} on", calendar.Text(rolled_up.settled)));
+  if (until != 0)
+    add("reroll", rolled_up.settled >= request.window.to,
+        rolled_up.settled >= request.window.to
+            ? "nothing of the period waits to be rolled up once more"
+            : fmt::format("will be rolled up once more from {} on", calendar.Text(rolled_up.settled)));
   const std::vector<std::int64_t> starts = cluster.ReadHours(0, request.window.to);
   const std::int64_t oldest =
       starts.empty() ? request.window.to : slurmdb::HourStart(calendar, starts.front());
@@ -54,6 +55,23 @@ void CheckRollUps(const Request& request, std::int64_t asked_to, slurmdb::Histor
             : fmt::format("usage goes back to {}, the period began before", calendar.Text(oldest)));
 }
 
+// Before the oldest row that is there were no jobs, or they were purged.
+Check CheckJobRows(const Request& request, const slurmdb::Calendar& calendar,
+                   slurmdb::ClusterHistory& cluster) {
+  const auto check = [&](bool well, const std::string& text) {
+    return Check{cluster.name(), "history", well, fmt::format("{}: {}", cluster.name(), text)};
+  };
+  const std::optional<std::int64_t> oldest = cluster.ReadOldestEnd();
+  if (oldest && *oldest <= request.window.from) return check(true, "job rows go back before the period");
+  if (!cluster.HasUsage(slurmdb::UsageKind::kAssociation))
+    return check(
+        false, "job rows do not go back before the period, and usage, which would tell why, cannot be read");
+  const std::int64_t kept_from = cluster.JobsKeptFrom(calendar, oldest, request.window.from, request.as_of);
+  if (kept_from <= request.window.from) return check(true, "no usage is older than the oldest job row");
+  return check(false, fmt::format("rows of jobs that ended before {} are gone, the period began before",
+                                  calendar.Text(kept_from)));
+}
+
 }  // namespace
 
 void KeepClustersOf(const Request& request, slurmdb::AccountingOptions& options) {
@@ -71,14 +89,7 @@ std::vector<Check> CheckHistory(const Request& request, std::int64_t asked_to, s
       CheckRollUps(request, asked_to, history, cluster, checks);
       continue;
     }
-    const std::optional<std::int64_t> oldest = cluster.ReadOldestEnd();
-    const bool well = oldest && *oldest <= request.window.from;
-    checks.push_back({name, "history", well,
-                      well ? fmt::format("{}: job rows go back before the period", name)
-                      : oldest
-                          ? fmt::format("{}: the oldest job that is there ended {}, the period began before",
-                                        name, history.calendar().Text(*oldest))
-                          : fmt::format("{}: no job has ended", name)});
+    checks.push_back(CheckJobRows(request, history.calendar(), cluster));
     if (asked_to > request.as_of)
       checks.push_back({name, "period", false, fmt::format("{}: the period goes on", name)});
   }
