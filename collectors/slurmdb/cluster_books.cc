@@ -316,7 +316,7 @@ void ClusterBooks::UpdateCost(const Poll& poll) {
   std::int64_t from = charged_from_;
   if (fresh != nullptr) {
     UsageReader usage = ReaderOfUsage(poll);
-    from = JobsKeptFrom(reader.OldestEnd(), usage, poll.options.calendar, options.epoch, poll.moment.as_of);
+    from = JobsKeptFrom(reader, usage, poll.options.calendar, options.epoch, poll.moment.as_of);
   }
   (fresh != nullptr ? *fresh : *charged_).Update(reader, poll.moment);
   if (fresh != nullptr) charged_ = std::move(fresh);

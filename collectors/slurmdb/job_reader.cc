@@ -134,6 +134,20 @@ std::optional<std::int64_t> JobReader::OldestEnd() {
   return rows[0].AsI64();
 }
 
+std::optional<std::int64_t> JobReader::OldestStart() {
+  constexpr int kRows = 5000;
+  Result rows = db_.Query("jobs-oldest-starts",
+                          fmt::format("SELECT time_start FROM {} FORCE INDEX (rollup2) WHERE time_end > 0 "
+                                      "ORDER BY time_end LIMIT {}",
+                                      jobs_, kRows));
+  std::optional<std::int64_t> oldest;
+  while (rows.Next()) {
+    const std::int64_t start = rows[0].AsI64();
+    if (start > 0) oldest = std::min(start, oldest.value_or(start));
+  }
+  return oldest;
+}
+
 bool JobReader::IsMostOfTable(std::int64_t from, std::int64_t to) {
   const std::optional<std::int64_t> oldest = OldestEnd();
   return oldest && 2 * (to - from) > to - *oldest;

@@ -38,6 +38,8 @@ class JobReader : public JobSource {
                      std::int64_t submitted_to, const Sink& sink);
   // When the oldest job that is there ended; none while none has.
   std::optional<std::int64_t> OldestEnd();
+  // The first start among the thousands of rows that ended first; none while none has started.
+  std::optional<std::int64_t> OldestStart();
 
  protected:
   // The rows that `where` finds by `index`.

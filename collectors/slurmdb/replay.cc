@@ -158,9 +158,8 @@ void Replay::PrepareCosts(const std::string& name, Cluster& cluster, std::int64_
   if (options_.tariff == nullptr) throw DatabaseError(Reason::kInternal, "there is no tariff");
   PurgedJobs purged;
   purged.oldest_end = cluster.job_reader->OldestEnd();
-  purged.since = [this, &reader = *cluster.usage_reader, oldest = purged.oldest_end](std::int64_t epoch,
-                                                                                     std::int64_t time) {
-    return JobsKeptFrom(oldest, reader, options_.calendar, epoch, time) != epoch;
+  purged.since = [this, &cluster](std::int64_t epoch, std::int64_t time) {
+    return JobsKeptFrom(*cluster.job_reader, *cluster.usage_reader, options_.calendar, epoch, time) != epoch;
   };
   cluster.costs = std::make_unique<ReplayedCosts>(
       options_.tariff, options_.ledger, ClusterNames{name, &cluster.associations, &accounts_, &qos_, &tres_},

@@ -1,9 +1,11 @@
 #include "collectors/slurmdb/upkeep.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "collectors/slurmdb/cluster_books.h"
+#include "collectors/slurmdb/job_reader.h"
 #include "collectors/slurmdb/replayed_usage.h"
 #include "collectors/slurmdb/usage_reader.h"
 
@@ -48,13 +50,17 @@ void UpdateSinceRollup(const UsageBook& rollups, LedgerOptions options, JobSourc
   if (fresh != nullptr) ledger = std::move(fresh);
 }
 
-std::int64_t JobsKeptFrom(std::optional<std::int64_t> oldest, UsageReader& usage, const Calendar& calendar,
-                          std::int64_t from, std::int64_t as_of) {
+std::int64_t JobsKeptFrom(JobReader& jobs, UsageReader& usage, const Calendar& calendar, std::int64_t from,
+                          std::int64_t as_of) {
+  const std::optional<std::int64_t> oldest = jobs.OldestEnd();
   if ((oldest && *oldest <= from) || !usage.Has(UsageKind::kAssociation))
     return from;  // else nobody can tell
   // There were no jobs before, or they are gone; usage tells which.
   const std::int64_t first = oldest.value_or(as_of);
-  const std::int64_t day = calendar.PeriodStart(Period::kDay, first);
+  // The first jobs of a new cluster may have run over midnight: that is their own usage. Where they began
+  // before `from`, others must have ended since.
+  const std::int64_t start = jobs.OldestStart().value_or(first);
+  const std::int64_t day = calendar.PeriodStart(Period::kDay, start > from ? std::min(start, first) : first);
   if (day <= from) return from;
   // The book as it was then: later it no longer has the days of that month.
   const std::int64_t then = std::min(as_of, calendar.NextStart(Period::kDay, first));

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,6 +13,7 @@
 
 namespace slurmdb {
 
+class JobReader;
 class UsageReader;
 
 // Where counters start: at the beginning of a period of slurmdbd's calendar, or at an instant (epoch
@@ -52,9 +52,9 @@ std::unique_ptr<JobLedger> FreshLedger(const JobLedger* kept, const LedgerOption
 void UpdateSinceRollup(const UsageBook& rollups, LedgerOptions options, JobSource& jobs, const Moment& moment,
                        std::unique_ptr<JobLedger>& ledger);
 
-// From when on all rows of jobs that ended since `from` are there: `from`, or when the `oldest` one ended if
-// by `as_of` there is usage from before, whose jobs must have been purged.
-std::int64_t JobsKeptFrom(std::optional<std::int64_t> oldest, UsageReader& usage, const Calendar& calendar,
-                          std::int64_t from, std::int64_t as_of);
+// From when on all rows of jobs that ended since `from` are there: `from`, or when the oldest one ended if by
+// `as_of` there is usage from before, whose jobs must have been purged.
+std::int64_t JobsKeptFrom(JobReader& jobs, UsageReader& usage, const Calendar& calendar, std::int64_t from,
+                          std::int64_t as_of);
 
 }  // namespace slurmdb

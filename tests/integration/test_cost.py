@@ -231,6 +231,7 @@ def test_a_purged_period_has_no_cost(server: PrivateMariaDB, once: RunOnce) -> N
         writer.end(job, at=clock.advance(5000))
         clock.advance(81_400)
     clock.now = NOW
+    writer.timezone = zoneinfo.ZoneInfo(ZONE)
     Rollup(writer).run()
     whole = check_text(once(flags(accounting)).text)
     assert {labels["period"] for labels, _ in whole.matching("slurmdbd_account_cost")} == set(WINDOWS)
@@ -238,6 +239,25 @@ def test_a_purged_period_has_no_cost(server: PrivateMariaDB, once: RunOnce) -> N
     page = check_text(once(flags(accounting)).text)
     assert shown(page, "slurmdbd_account_cost", "period") == {("month",): shown(whole, "slurmdbd_account_cost", "period")[("month",)]}
     assert not list(page.matching("slurmdbd_department_budget_used"))
+    accounting.close()
+
+
+def test_the_first_job_of_a_cluster_may_run_over_midnight(server: PrivateMariaDB, once: RunOnce) -> None:
+    """Its usage of the day before is no sign of jobs that were purged."""
+    clock = ManualClock(day("2025-01-20"))
+    accounting = Accounting(server, clock=clock)
+    writer = accounting.writers["alpha"]
+    long = writer.submit(writer.association("physics", "ada"), cpus=2)
+    writer.start(long)
+    short = writer.submit(writer.association("chemistry", "marie"), at=clock.advance(2 * 86_400), cpus=1)
+    writer.start(short)
+    writer.end(short, at=clock.advance(3600))
+    writer.end(long, at=clock.advance(86_400))
+    clock.now = day("2025-03-19")
+    writer.timezone = zoneinfo.ZoneInfo(ZONE)
+    Rollup(writer).run()
+    page = check_text(once(flags(accounting)).text)
+    assert {labels["period"] for labels, _ in page.matching("slurmdbd_cost_period_start_timestamp_seconds")} == set(WINDOWS)
     accounting.close()
 
 

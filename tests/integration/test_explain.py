@@ -28,6 +28,7 @@ INDEXES = {
     "jobs-history": ("PRIMARY", 20_000),  # a page
     "jobs-page": ("PRIMARY", 20_001),
     "jobs-by-key": ("id_job", 20),
+    "jobs-oldest-starts": ("rollup2", 20_000),  # of which it reads the first thousands
     "jobs-inserted": ("PRIMARY", 60),
     "suspensions": ("PRIMARY", 30),
     "steps": ("PRIMARY", 1600),  # of 500 jobs
