@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <utility>
 
@@ -31,6 +32,8 @@ LedgerOptions WithoutUpkeep(LedgerOptions options) {
 }
 
 }  // namespace
+
+const std::array<Replay::Span, 2> Replay::kSpans = {{{6, 0, 6 * kDay}, {36, 6 * kDay, 36 * kDay}}};
 
 const std::set<Book>& Replay::Books() {
   static const std::set<Book> kOfThePast = {Book::kJobs,  Book::kUsage, Book::kCluster,   Book::kNodes,
@@ -173,10 +176,6 @@ void Replay::PrepareTransactions() {
   transactions_->Read(reader, ReadNewestTransaction(db_), first_epoch_, to_);
 }
 
-std::int64_t Replay::ChunkOf(std::int64_t day) const {
-  return std::max(start_, options_.calendar.PeriodStart(Period::kMonth, day));
-}
-
 void Replay::Load(Cluster& cluster, std::int64_t from, std::int64_t to, std::int64_t submitted_from,
                   std::int64_t submitted_to) {
   std::vector<std::uint64_t> suspended;
@@ -203,22 +202,30 @@ void Replay::LoadLongest(Cluster& cluster) {
   const Calendar& calendar = options_.calendar;
   // Open rows first: whatever ends meanwhile is known as it was when all began.
   Load(cluster, 0, 0, 0, 0);
-  // A row may end a little after the clock was read.
-  const std::int64_t last = calendar.NextStart(Period::kDay, now_);
-  for (std::int64_t day = start_; day <= last;) {
+  for (std::int64_t day = start_; day <= LastEnd();) {
     const std::int64_t next = calendar.NextStart(Period::kDay, day);
-    Load(cluster, day, next, 0, day > to_ ? to_ + 1 : ChunkOf(day));
+    Load(cluster, day, next, 0, std::min(day - kSpans.back().farthest, to_ + 1));
     day = next;
   }
 }
 
-void Replay::LoadMonth(Cluster& cluster, std::int64_t day) {
+// A row may end a little after the clock was read.
+std::int64_t Replay::LastEnd() const { return options_.calendar.NextStart(Period::kDay, now_); }
+
+void Replay::LoadSpan(Cluster& cluster, const Span& span, std::int64_t day) {
   const Calendar& calendar = options_.calendar;
-  const std::int64_t end = std::min(calendar.NextStart(Period::kMonth, day), to_ + 1);
-  for (const std::int64_t begin = day; day < end;) {
-    const std::int64_t next = calendar.NextStart(Period::kDay, day);
-    if (day > begin) Load(cluster, day, next, begin, day);
-    day = next;
+  std::int64_t end = day;
+  for (int i = 0; i < span.days; ++i) end = calendar.NextStart(Period::kDay, end);
+  // The first ones bring along what is there already.
+  const bool is_first = day == start_;
+  std::int64_t ended = is_first ? day : calendar.PeriodStart(Period::kDay, day + span.nearest);
+  const std::int64_t last = std::min(end + span.farthest - 1, LastEnd());
+  while (ended <= last) {
+    const std::int64_t next = calendar.NextStart(Period::kDay, ended);
+    const std::int64_t from = std::max(is_first ? 0 : day, ended - span.farthest);
+    const std::int64_t to = std::min({end, to_ + 1, ended - span.nearest});
+    if (from < to) Load(cluster, ended, next, from, to);
+    ended = next;
   }
 }
 
@@ -291,10 +298,13 @@ void Replay::MoveTo(std::int64_t time) {
       cluster.rows.MoveTo(next_day_, FirstRowNeeded(cluster, next_day_));
       if (next_day_ >= first_epoch_) UpdateLedgers(cluster, midnight);
       if (Wants(Book::kCost)) cluster.costs->EndDay(cluster.rows, next_day_);
-      if (next_day_ == ChunkOf(next_day_)) LoadMonth(cluster, next_day_);
+      for (const Span& span : kSpans) {
+        if (days_ % span.days == 0) LoadSpan(cluster, span, next_day_);
+      }
       LoadDay(cluster, next_day_);
     }
     midnight_ = next_day_;
+    ++days_;
   }
   const Moment moment{time, time, false};
   if (transactions_ != nullptr) transactions_->MoveTo(PeriodOf(time), time);

@@ -7,15 +7,16 @@
 //   for (time = from; time <= to; time += step) { replay.MoveTo(time); Use(replay.View()); }
 //
 // What it shows at a time is what Accounting shows with as_of; but each job row is fetched once, whatever the
-// number of moments. Rows are found by their end, and one that is over late was there early: so first come
-// those that were there at the turn of a month, then, month by month, those that were there at midnight,
-// then, day by day, the others. In memory are the first two and those of two days, or of as many as roll-ups
-// have stood still for.
+// number of moments. Rows are found by their end, and one that is over late was there early: so those that
+// were there for long are read ahead, and the longer they were there, the more days are read together. In
+// memory are a few times as many as were there at once, and those of two days, or of as many as roll-ups have
+// stood still for.
 //
 // Names and associations are those of now, as with as_of. What is known of the present alone is left out: of
 // the audit all but transactions and job rows. Not thread-safe.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -97,6 +98,16 @@ class Replay {
     std::unique_ptr<ReplayedCosts> costs;
   };
 
+  // Rows that were submitted before the day on which they ended, by more than `nearest` and at most
+  // `farthest` seconds before it began. Those that were submitted within so many days are read together;
+  // those of no span, at the beginning: they are few.
+  struct Span {
+    int days;
+    std::int64_t nearest;
+    std::int64_t farthest;
+  };
+  static const std::array<Span, 2> kSpans;
+
   bool Wants(Book book) const { return books_.contains(book); }
   void ReadNames();
   void PrepareUsage(const std::string& name, Cluster& cluster);
@@ -105,12 +116,12 @@ class Replay {
   void PrepareEfficiency(const std::string& name, Cluster& cluster);
   void PrepareCosts(const std::string& name, Cluster& cluster, std::int64_t from);
   void PrepareTransactions();
-  // Where the rows that are read together with this day's begin.
-  std::int64_t ChunkOf(std::int64_t day) const;
-  // Rows that were there at the turn of a month, or after the range.
+  // Rows that are open, and those of no span.
   void LoadLongest(Cluster& cluster);
-  // Rows that were there at a midnight of the month that begins with this day.
-  void LoadMonth(Cluster& cluster, std::int64_t day);
+  // Rows of a span that were submitted on this day or on those that are read together with it.
+  void LoadSpan(Cluster& cluster, const Span& span, std::int64_t day);
+  // The day after the last on which a row can have ended.
+  std::int64_t LastEnd() const;
   // Those that came and went on this day.
   void LoadDay(Cluster& cluster, std::int64_t day);
   // Rows with from <= time_end < to that were submitted within [submitted_from, submitted_to).
@@ -135,6 +146,7 @@ class Replay {
   std::int64_t start_ = 0;        // rows that ended before are of no use
   std::int64_t first_epoch_ = 0;  // nothing is counted before
   std::int64_t next_day_ = 0;     // the first that has not been loaded
+  int days_ = 0;                  // that have been loaded
   std::int64_t midnight_ = 0;     // the last that has passed
   std::map<std::string, Cluster> clusters_;
   TresCatalog tres_;

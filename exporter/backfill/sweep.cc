@@ -101,6 +101,7 @@ class Sweeper {
     const std::int64_t time = windows_[window].times[index];
     const std::int64_t first = window == 0 ? 0 : windows_[window].times.front();
     replay_.MoveTo(time);
+    result_.most_rows = std::max(result_.most_rows, replay_.rows_kept());
     std::uint64_t left_out = 0;
     std::vector<MetricFamily> families = Collect(replay_.View(), options_, left_out);
     if (!std::exchange(checked_, true)) CheckNames(families, options_.families);

@@ -30,6 +30,7 @@ struct SweepResult {
   std::size_t written = 0;     // files
   std::size_t kept = 0;        // files that were there already
   std::uint64_t samples = 0;   // lines written
+  std::size_t most_rows = 0;   // job rows in memory at once
   std::uint64_t left_out = 0;  // lines over a collector's limit, or that no scraper would accept
 };
 

@@ -305,6 +305,7 @@ int RunBackfill(const std::vector<std::string>& arguments) {
              {"kept", result.kept},
              {"samples", result.samples},
              {"rows_read", replay.rows_read()},
+             {"most_rows_kept", result.most_rows},
              {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()},
              {"peak_memory", PeakMemory()}});
   return 0;
