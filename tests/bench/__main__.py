@@ -1,6 +1,6 @@
 """Measures, prints a table in Markdown, and ends with 0 if everything could be measured, whatever came out.
 
-python3 -m tests.bench --programs FOLDER --exporter FILE [--quick] [--json FILE] [--only polls,collectors,cold_start,reports,usage,scrapes,rendering]
+python3 -m tests.bench --programs FOLDER --exporter FILE [--quick] [--json FILE] [--only polls,collectors,cold_start,reports,usage,years,scrapes,rendering]
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.bench import cold_start, collectors, polls, rendering, reports, scrapes, usage
+from tests.bench import cold_start, collectors, polls, rendering, reports, scrapes, usage, years
 from tests.bench.database import SERVER_OPTIONS, JobDatabase, Size
 from tests.bench.report import Row, machine, table
+from tests.support import slurm
 from tests.support.mariadb import PrivateMariaDB
 
-STEPS = ("polls", "collectors", "cold_start", "reports", "usage", "scrapes", "rendering")
+STEPS = ("polls", "collectors", "cold_start", "reports", "usage", "years", "scrapes", "rendering")
+ON_REQUEST = ("years",)  # takes the better part of an hour, and 15 GB of disk
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,11 @@ class Scale:
     rounds: int
     associations: int
     every: int  # an association is used in one hour of so many
+    year: int  # jobs of a year
 
 
-FULL = Scale(Size(200_000, 5000), Size(2_000_000, 5000), polls=20, starts=5, series=100_000, rounds=16, associations=5000, every=100)
-QUICK = Scale(Size(40_000, 1000), Size(120_000, 1000), polls=3, starts=1, series=5000, rounds=2, associations=200, every=100)
+FULL = Scale(Size(200_000, 5000), Size(2_000_000, 5000), polls=20, starts=5, series=100_000, rounds=16, associations=5000, every=100, year=10_000_000)
+QUICK = Scale(Size(40_000, 1000), Size(120_000, 1000), polls=3, starts=1, series=5000, rounds=2, associations=200, every=100, year=50_000)
 
 
 def main() -> int:
@@ -48,12 +51,14 @@ def main() -> int:
     parser.add_argument("--exporter", type=Path, required=True, help="the exporter")
     parser.add_argument("--quick", action="store_true", help="small sizes: does it work?")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--only", default=",".join(STEPS), help="steps, by comma")
+    parser.add_argument("--only", default=",".join(step for step in STEPS if step not in ON_REQUEST), help="steps, by comma")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped and their folders removed
     steps = options.only.split(",")
     if unknown := set(steps) - set(STEPS):
         parser.error(f"no such step: {', '.join(sorted(unknown))}")
+    if "years" in steps and (reason := slurm.unavailable()):
+        parser.error(f"years: {reason}")
     scale = QUICK if options.quick else FULL
 
     about = machine(options.exporter)
@@ -83,6 +88,16 @@ def main() -> int:
     if "usage" in steps:
         with PrivateMariaDB(options=SERVER_OPTIONS) as server:
             take("usage", usage.measure(options.exporter, server, scale.associations, scale.every))
+    if "years" in steps:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slurmdbd-bench-")))
+            server = stack.enter_context(PrivateMariaDB(options=SERVER_OPTIONS))
+            database = stack.enter_context(closing(years.YearDatabase(server, "bench_years", scale.year)))
+            slurmdbd = stack.enter_context(years.Slurmdbd(database))
+            began = time.monotonic()
+            database.fill(slurmdbd)
+            say(f"{database.jobs:,} jobs written and rolled up in {time.monotonic() - began:.0f} s")
+            take("years", years.measure(options.exporter, database, slurmdbd, folder, min(scale.starts, 3)))
     if "scrapes" in steps:
         take("scrapes", scrapes.measure(options.programs, scale.series, scale.rounds))
     if "rendering" in steps:

@@ -69,22 +69,31 @@ class Size:
     open_jobs: int
 
 
-class JobDatabase:
-    """A database of its own with one cluster. The last 26 hours and the open jobs are alike whatever the size."""
+class ClusterDatabase:
+    """A database of its own with one cluster, users and accounts, and no jobs yet."""
 
-    def __init__(self, server: PrivateMariaDB, name: str, size: Size) -> None:
-        self.server, self.name, self.size = server, name, size
+    def __init__(self, server: PrivateMariaDB, name: str, release: str) -> None:
+        self.server, self.name, self.release = server, name, release
         root = server.connect("root", database=None)
         with root.cursor() as cursor:
             cursor.execute(f"create database {name}")
             cursor.execute(f"use {name}")
             for host in ("localhost", "127.0.0.1"):
                 cursor.execute(f"grant select on {name}.* to {EXPORTER}@'{host}'")
-                cursor.execute(f"grant select on {name}.* to slurm@'{host}'")
-        schema.create_database(root, RELEASE)
-        schema.create_cluster(root, RELEASE, CLUSTER)
+                cursor.execute(f"grant all on {name}.* to slurm@'{host}'")
+        schema.create_database(root, release)
+        schema.create_cluster(root, release, CLUSTER)
         self._connection = root
-        self._fill()
+        for setting in ("unique_checks = 0", "foreign_key_checks = 0", "sql_mode = ''", "long_query_time = 1000"):
+            self.execute(f"set session {setting}")
+        self.execute("insert into tres_table (creation_time, id, type, name) values (1, 1001, 'gres', 'gpu')")
+        self.execute("insert into qos_table (creation_time, name, description) values (1, 'high', ''), (1, 'low', '')")
+        if "lineage" in schema.columns(release, "%_assoc_table"):
+            self._add_users("id_parent, lineage", "1, ''")
+        else:
+            self._add_accounts()
+            first = f"{_account('lft')} + 1 + 2 * (seq div {ACCOUNTS})"
+            self._add_users("lft, rgt", f"{first}, {first} + 1")
 
     def close(self) -> None:
         self._connection.close()
@@ -93,19 +102,62 @@ class JobDatabase:
         with self._connection.cursor() as cursor:
             return cursor.execute(sql)
 
-    def _fill(self) -> None:
-        for setting in ("unique_checks = 0", "foreign_key_checks = 0", "sql_mode = ''", "long_query_time = 1000"):
-            self.execute(f"set session {setting}")
-        self.execute("insert into tres_table (creation_time, id, type, name) values (1, 1001, 'gres', 'gpu')")
-        self.execute("insert into qos_table (creation_time, name, description) values (1, 'high', ''), (1, 'low', '')")
+    def select(self, sql: str) -> list[tuple]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def rolled_up(self, until: int) -> None:
+        """Roll-ups have come so far."""
+        self.execute(f"delete from {CLUSTER}_last_ran_table")
+        self.execute(f"insert into {CLUSTER}_last_ran_table values ({until}, {until}, {until})")
+
+    def insert_jobs(self, numbers: str, end: str, now: int) -> int:
+        """Rows for `seq` of something, of jobs that end when `end` says; how many."""
+        return self.execute(_insert(numbers, end, now, schema.columns(self.release, "%_job_table")))
+
+    def _add_users(self, names: str, values: str) -> None:
         self.execute(
-            f"insert into {CLUSTER}_assoc_table (creation_time, id_assoc, user, acct, id_parent, lineage)"
-            f" select 1, 10 + seq, concat('user', seq), concat('acct', lpad(seq % {ACCOUNTS}, 3, '0')), 1, ''"
-            f" from seq_0_to_{USERS - 1}"
+            f"insert into {CLUSTER}_assoc_table (creation_time, id_assoc, user, acct, {names})"
+            f" select 1, 10 + seq, concat('user', seq), {_account('name')}, {values} from seq_0_to_{USERS - 1}"
         )
+
+    def _add_accounts(self) -> None:
+        """All below root, for a slurmdbd that is going to read them."""
+        self.execute(f"insert into user_table (creation_time, name) select 1, concat('user', seq) from seq_0_to_{USERS - 1}")
+        self.execute(
+            "insert into acct_table (creation_time, name, description, organization)"
+            f" select 1, {_account('name')}, '', 'org' from seq_0_to_{ACCOUNTS - 1}"
+        )
+        self.execute(
+            f"insert into {CLUSTER}_assoc_table (creation_time, id_assoc, acct, parent_acct, lft, rgt)"
+            f" select 1, 10 + {USERS} + seq, {_account('name')}, 'root', {_account('lft')}, {_account('lft')} + {_WIDTH - 1}"
+            f" from seq_0_to_{ACCOUNTS - 1}"
+        )
+        self.execute(f"update {CLUSTER}_assoc_table set rgt = {_FIRST_LFT + _WIDTH * ACCOUNTS} where acct = 'root' and user = ''")
+
+
+def _account(what: str) -> str:
+    """Of the account of user `seq`: its name, or where it begins in the tree of releases that number it."""
+    number = f"(seq % {ACCOUNTS})"
+    return f"concat('acct', lpad({number}, 3, '0'))" if what == "name" else f"{_FIRST_LFT} + {_WIDTH} * {number}"
+
+
+_FIRST_LFT = 4  # after root and its user
+_WIDTH = 2 + 2 * (USERS // ACCOUNTS)
+
+
+class JobDatabase(ClusterDatabase):
+    """The newest release. The last 26 hours and the open jobs are alike whatever the size."""
+
+    def __init__(self, server: PrivateMariaDB, name: str, size: Size) -> None:
+        super().__init__(server, name, RELEASE)
+        self.size = size
+        self._fill()
+
+    def _fill(self) -> None:
         now = int(time.time())
-        hour = now - now % 3600
-        self.execute(f"insert into {CLUSTER}_last_ran_table values ({hour}, {hour}, {hour})")
+        self.rolled_up(now - now % 3600)
         recent = RECENT_HOURS * 3600 // RECENT_SECONDS
         history = self.size.jobs - recent - self.size.open_jobs
         if history < 1:
@@ -114,13 +166,11 @@ class JobDatabase:
         self.epoch = newest - (HISTORY_DAYS + 1) * 86400  # a day before the first job
         seconds = HISTORY_DAYS * 86400
         # One statement for all of them, for a table that is empty is filled much faster.
-        self.execute(
-            _insert(
-                f"seq_1_to_{self.size.jobs}",
-                end=f"if(seq <= {history}, {newest} - ({history} - seq) * {seconds} div {history},"
-                f" if(seq <= {history + recent}, {now} - ({history + recent} - seq) * {RECENT_SECONDS}, 0))",
-                now=now,
-            )
+        self.insert_jobs(
+            f"seq_1_to_{self.size.jobs}",
+            end=f"if(seq <= {history}, {newest} - ({history} - seq) * {seconds} div {history},"
+            f" if(seq <= {history + recent}, {now} - ({history + recent} - seq) * {RECENT_SECONDS}, 0))",
+            now=now,
         )
         self.execute("set session unique_checks = 1")
         self.steps = sum(self._fill_steps(first) for first in range(1, self.size.jobs + 1, STEPS_FILLED))
@@ -155,23 +205,24 @@ class JobDatabase:
         # Numbers that make running jobs.
         first = self._next + (-self._next) % 5
         numbers = f"(select {first} + seq % 3 + 5 * (seq div 3) as seq from seq_0_to_{jobs - 1}) numbers"
-        self.execute(_insert(numbers, end="0", now=int(time.time())))
+        self.insert_jobs(numbers, end="0", now=int(time.time()))
         self._next = first + 5 * jobs
         self.execute("commit")
 
 
-def _insert(numbers: str, end: str, now: int) -> str:
-    """Rows for `seq` of something. Three of five open jobs run, the others wait."""
+def _insert(numbers: str, end: str, now: int, columns: frozenset[str]) -> str:
+    """Into those of our columns that the release has. Three of five open jobs run, the others wait."""
+    ours = {name: text for name, text in _COLUMNS.items() if name.strip("`") in columns}
     inner = f"select seq as n, {_USER.format(n='seq')} as user, {end} as end from {numbers}"
     values = {"n": "n", "user": "user", "end": "end", "start": "start", "submit": "submit", "state": "state"}
-    selected = ", ".join(f"{text.format(**values)} as {name}" for name, text in _COLUMNS.items())
+    selected = ", ".join(f"{text.format(**values)} as {name}" for name, text in ours.items())
     ran = _RAN.format(n="n")
     middle = (
         f"select *, cast(if(end > 0, end - ({ran}), if(n % 5 < 3, {now} - n * 37 % 7000, 0)) as unsigned) as start,"
         f" cast(if(end > 0, end - ({ran}), {now} - n * 37 % 7000) - n % 600 as unsigned) as submit,"
         f" if(end > 0, {_ENDED_STATE.format(n='n')}, if(n % 5 < 3, 1, 0)) as state from ({inner}) a"
     )
-    return f"insert into {JOBS} ({', '.join(_COLUMNS)}) select {selected} from ({middle}) b"
+    return f"insert into {JOBS} ({', '.join(ours)}) select {selected} from ({middle}) b"
 
 
 @dataclass(frozen=True)

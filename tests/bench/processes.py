@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.slurm import die_with_parent
@@ -83,10 +84,19 @@ class Program:
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def _status(self, name: str) -> int:
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith(name + ":"):
-                return int(line.split()[1]) * 1024
-        raise ProgramError(self._ended())
+        found = memory_of(self.pid, name)
+        if found is None:
+            raise ProgramError(self._ended())
+        return found
+
+
+def memory_of(pid: int, name: str = "VmHWM") -> int | None:
+    """Bytes, by the kernel's name for them; none of a process that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":")), None)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -104,3 +114,28 @@ def run_timed(command: Sequence[object], env: Mapping[str, str] | None = None, s
     if done.returncode != 0:
         raise ProgramError(f"{command[0]} ended with {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}")
     return seconds, done.stdout or b""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a program took from its start to its end."""
+
+    seconds: float
+    memory: int  # bytes, the most it had
+
+
+def run_watched(command: Sequence[object], env: Mapping[str, str] | None = None, stdout: Path | None = None, limit: int | None = None) -> Run:
+    """Runs a command to its end, its output into a file or nowhere, with a limit in bytes for its address space."""
+    # Of a process of its own, for the kernel keeps the highest of all that have ended; its own 10 MB are the least that it can tell.
+    script = (
+        "import resource, subprocess, sys, time; began = time.perf_counter();"
+        "code = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=open(sys.argv[1], 'wb')).returncode;"
+        "print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024); sys.exit(min(code % 256, 255))"
+    )
+    limited = ["prlimit", f"--as={limit}"] if limit else []
+    words = [*limited, "/usr/bin/python3", "-c", script, stdout or "/dev/null", *command]
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=env, check=False)
+    if done.returncode != 0:
+        raise ProgramError(f"{command[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+    seconds, memory = done.stdout.split()
+    return Run(float(seconds), int(memory))

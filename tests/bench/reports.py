@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.bench.database import JOBS, JobDatabase
 from tests.bench.polls import exporter_environment
-from tests.bench.processes import ProgramError, run_timed
+from tests.bench.processes import run_timed, run_watched
 from tests.bench.report import Figure, Row, as_times, at_least, at_most
 from tests.support.mariadb import EXPORTER
 
@@ -45,9 +45,9 @@ def measure(exporter: Path, database: JobDatabase, runs: int) -> tuple[list[Row]
         command = [str(exporter), "report", *words, *reach]
         ours, memory = [], []
         for _ in range(runs):
-            seconds, most = _run(command, secret)
-            ours.append(jobs / seconds)
-            memory.append(most)
+            run = run_watched(command, secret)
+            ours.append(jobs / run.seconds)
+            memory.append(run.memory)
         # A list of jobs reads more than twice the columns and prints them: nothing to be as fast as.
         wanted = at_least(0.2) if words[0] == "usage" else None
         rows.append(as_times(f"report {what} of {jobs:,} jobs", Figure.of(ours, "rows/s"), "`mariadb --quick`", Figure.of(theirs, "rows/s"), wanted))
@@ -58,15 +58,3 @@ def measure(exporter: Path, database: JobDatabase, runs: int) -> tuple[list[Row]
         raise ValueError("the report has no usage")
     return rows, details
 
-
-def _run(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds it took, and the most memory in bytes."""
-    script = (
-        "import resource, subprocess, sys, time; began = time.perf_counter(); code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode;"
-        "print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024); sys.exit(code)"
-    )
-    done = subprocess.run(["/usr/bin/python3", "-c", script, *command], capture_output=True, text=True, env=environment)
-    if done.returncode != 0:
-        raise ProgramError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
-    seconds, memory = done.stdout.split()
-    return float(seconds), float(memory)

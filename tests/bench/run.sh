@@ -5,7 +5,8 @@
 #   tests/bench/run.sh                   all of them, some minutes; leave the machine alone meanwhile
 #   tests/bench/run.sh --quick           small sizes, to see that they work
 #   tests/bench/run.sh --json FILE       and write all figures to a file
-#   tests/bench/run.sh --only STEP,STEP  of polls, collectors, cold_start, reports, usage, scrapes, rendering
+#   tests/bench/run.sh --only STEP,STEP  of polls, collectors, cold_start, reports, usage, scrapes, rendering; and years, which
+#                                        no other run has: it takes the better part of an hour, root and Debian's Slurm
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly build=build/bench
@@ -19,7 +20,7 @@ while (($#)); do
       shift
       ;;
     *)
-      sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
       exit 2
       ;;
   esac
