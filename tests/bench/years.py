@@ -314,7 +314,7 @@ def agree(what: str, ours: dict, judge: dict) -> None:
 
 
 def period(months: int) -> str:
-    return {1: "a month", 12: "the year"}.get(months, f"{months} months")
+    return {1: "a month", 12: "all"}.get(months, f"{months} months")
 
 
 def seconds(runs: Sequence[Run]) -> Figure:
