@@ -328,10 +328,10 @@ std::vector<std::int64_t> ClusterHistory::ReadHours(std::int64_t from, std::int6
   return hours;
 }
 
-std::int64_t ClusterHistory::JobsKeptFrom(const Calendar& calendar, std::optional<std::int64_t> oldest,
-                                          std::int64_t from, std::int64_t as_of) {
+std::int64_t ClusterHistory::JobsKeptFrom(const Calendar& calendar, std::int64_t from, std::int64_t as_of) {
+  JobReader jobs(db_, schema_, name_);
   UsageReader usage = MakeUsageReader();
-  return slurmdb::JobsKeptFrom(oldest, usage, calendar, from, as_of);
+  return slurmdb::JobsKeptFrom(jobs, usage, calendar, from, as_of);
 }
 
 std::optional<std::int64_t> ClusterHistory::ReadOldestEnd() {

@@ -123,9 +123,8 @@ class ClusterHistory {
 
   // When the oldest job that is there ended; none while none has.
   std::optional<std::int64_t> ReadOldestEnd();
-  // JobsKeptFrom of upkeep.h; `oldest` is what ReadOldestEnd says.
-  std::int64_t JobsKeptFrom(const Calendar& calendar, std::optional<std::int64_t> oldest, std::int64_t from,
-                            std::int64_t as_of);
+  // As JobsKeptFrom of upkeep.h.
+  std::int64_t JobsKeptFrom(const Calendar& calendar, std::int64_t from, std::int64_t as_of);
 
   // Open rows first, then the others about in the order of their ends; each once. The record is valid while
   // it is being handed over.

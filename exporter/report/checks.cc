@@ -66,7 +66,7 @@ Check CheckJobRows(const Request& request, const slurmdb::Calendar& calendar,
   if (!cluster.HasUsage(slurmdb::UsageKind::kAssociation))
     return check(
         false, "job rows do not go back before the period, and usage, which would tell why, cannot be read");
-  const std::int64_t kept_from = cluster.JobsKeptFrom(calendar, oldest, request.window.from, request.as_of);
+  const std::int64_t kept_from = cluster.JobsKeptFrom(calendar, request.window.from, request.as_of);
   if (kept_from <= request.window.from) return check(true, "no usage is older than the oldest job row");
   return check(false, fmt::format("rows of jobs that ended before {} are gone, the period began before",
                                   calendar.Text(kept_from)));
