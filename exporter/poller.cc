@@ -187,13 +187,16 @@ bool Poller::Execute(State& state) {
         state.plan.info->collect(view, options_.collector_options);
     if (marks_ != nullptr) {
       std::map<std::string, std::int64_t> epochs;
+      // Of the book that the counters come from: at the turn of a period another one may be ahead of it.
+      const bool of_steps = state.plan.info->book == slurmdb::Book::kEfficiency;
       for (const slurmdb::ClusterView& cluster : view.clusters) {
-        if (cluster.jobs != nullptr) epochs.emplace(cluster.name, cluster.jobs->options().epoch);
+        const slurmdb::JobLedger* const counted = of_steps ? cluster.efficiency : cluster.jobs;
+        if (counted != nullptr) epochs.emplace(cluster.name, counted->options().epoch);
       }
       if (view.transactions != nullptr) {
         // Clusters that are gone have transactions too.
         for (const std::string& cluster : collectors::TransactionClusters(view))
-          epochs.emplace(cluster, view.transactions->options().epoch);
+          epochs.insert_or_assign(cluster, view.transactions->options().epoch);
       }
       marks_->Apply(families, epochs);
     }
