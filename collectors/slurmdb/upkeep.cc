@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "collectors/slurmdb/cluster_books.h"
+#include "collectors/slurmdb/history.h"
 #include "collectors/slurmdb/job_reader.h"
-#include "collectors/slurmdb/replayed_usage.h"
 #include "collectors/slurmdb/usage_reader.h"
 
 namespace slurmdb {
@@ -62,19 +62,15 @@ std::int64_t JobsKeptFrom(JobReader& jobs, UsageReader& usage, const Calendar& c
   const std::int64_t start = jobs.OldestStart().value_or(first);
   const std::int64_t day = calendar.PeriodStart(Period::kDay, start > from ? std::min(start, first) : first);
   if (day <= from) return from;
-  // The book as it was then: later it no longer has the days of that month.
+  // As far as roll-ups had come by then.
   const std::int64_t then = std::min(as_of, calendar.NextStart(Period::kDay, first));
-  ReplayedUsage source(
-      usage,
-      [&](UsageKind kind, UsageLevel level, std::int64_t begin, std::int64_t end,
-          const UsageSource::Sink& sink) { usage.ReadWithin(kind, level, begin, end, sink); },
-      calendar, then);
-  source.MoveTo(then);
-  UsageOptions options{calendar};
-  options.months_from = calendar.PeriodStart(Period::kMonth, from);
-  UsageBook rollups(options);
-  rollups.Update(source, {then, then, false});
-  return rollups.RolledUp(UsageKind::kAssociation, from, day).empty() ? from : first;
+  const ByLevel<std::int64_t> until = RolledUpUntil(usage.ReadMarks({}), calendar, then);
+  bool any = false;
+  for (const UsageSpan& span : UsageSpansOf(calendar, until, UsageLevel::kMonth, from, day)) {
+    usage.ReadWithin(UsageKind::kAssociation, span.level, span.from, span.to,
+                     [&](const UsageRow& row) { any |= row.seconds != 0; });
+  }
+  return any ? first : from;
 }
 
 }  // namespace slurmdb
