@@ -80,9 +80,8 @@ enum class Rule {
   // of suspensions too, each second with the weight it has (see EnforcedWeights). In totals(), in units of
   // 1/kSecondParts of a second at the epoch; kTresWall is the time itself.
   kEnforced,
-  // What somebody else makes of each row (see JobCharges), such as money; rows of all times since the epoch,
-  // the
-  // time a row held resources, less suspensions. In totals(), by what the charges tell apart.
+  // What somebody else makes of each row (see JobCharges), such as money: of the time since the epoch in
+  // which it held resources, less suspensions. In totals(), by what the charges tell apart.
   kCharged,
   // Not consumption, but what ended jobs used of what they had, from their steps: in efficiency().
   kEfficiency,

@@ -24,7 +24,7 @@ std::vector<Window> WindowsOf(const Grid& grid, Period size, const slurmdb::Epoc
     const slurmdb::LocalDate date = calendar.DateOf(begin);
     Window window{fmt::format("{:04}-{:02}", date.year, date.month), {}};
     if (size == Period::kDay) window.name += fmt::format("-{:02}", date.day);
-    // A day or month begins with the period, or within it.
+    // Periods are months or longer: where one ends, a window begins.
     if (begin > grid.from && ends.contains(begin) && next != begin) window.times.push_back(begin);
     for (; next < end && next <= grid.to; next += grid.step) {
       if (next != grid.from || !ends.contains(next)) window.times.push_back(next);

@@ -33,7 +33,7 @@ WANTED = at_most(300)  # MB
 
 SUMMED_UP = ("Partition", "ElapsedRaw", "AllocTRES")
 LISTED = ("JobID", "User", "Account", "Partition", "QOS", "State", "Submit", "Start", "End", "ElapsedRaw", "AllocTRES")
-COLLECTORS = ("cluster", "consumption", "jobs", "outcomes", "usage", "users")  # what a backfill can do
+COLLECTORS = ("cluster", "consumption", "jobs", "outcomes", "usage", "users")  # those made from job rows and roll-ups
 
 
 class YearDatabase(ClusterDatabase):

@@ -19,7 +19,6 @@ CORRECTIONS = "slurmdbd_corrections_tres_seconds_total"
 OF_ALL_CLUSTERS = ("slurmdbd_transactions_total", "slurmdbd_oldest_record_timestamp_seconds")
 
 
-
 def without_beginnings(held: Samples, shown: Samples) -> Samples:
     """A moment of a backfill without the zeros from which counters rise that are not there yet."""
     zeros = [key for key, value in held.values.items() if value == 0 and key not in shown.values and COUNTER.search(key[0])]
