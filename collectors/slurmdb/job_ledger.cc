@@ -266,9 +266,10 @@ void JobLedger::CountCharged(const LiveJob& job, std::int64_t as_of, Add add) {
 }
 
 // The end of a job is often recorded before those of its steps: it ends when it is told to, they when they
-// are gone. Steps that were begun before a resize end in the next row, if at all.
+// are gone. Steps that were begun before a resize end in the next row, if at all. When a period ends there is
+// no later: the next one does not know the row.
 bool JobLedger::AwaitsSteps(const JobRow& row, const Reading& reading) const {
-  return options_.rule == Rule::kEfficiency && row.steps.open &&
+  return options_.rule == Rule::kEfficiency && row.steps.open && reading.as_of < options_.until &&
          JobStateOf(row.state) != JobState::kResizing &&
          Signed(row.time_end) > reading.as_of - options_.overlap / 3;
 }

@@ -63,7 +63,8 @@ class SampleTable {
 
   const std::vector<std::int64_t>& times() const { return times_; }
   void Add(std::size_t moment, const FamilySamples& family);
-  // A series stands at 0 at a time at which it has no sample; at most one such time a series.
+  // A series stands at 0 at a time at which it has no sample; at most one such time a series, for no window
+  // has the beginnings of two periods.
   void AddZero(std::int64_t time, const FamilySamples& family, const FamilySamples::Series& series);
   // Families by name, series by their text, each with its samples in the order of time.
   void Write(ImportForm form, const std::function<void(std::string_view)>& sink) const;

@@ -41,8 +41,7 @@ constexpr const char* kHelp =
     "  --window=day|month   What a file holds; without it, a day.\n"
     "  --format=FORMAT      openmetrics, for promtool, or victoriametrics; without it, openmetrics.\n"
     "  --families=NAMES     Names of metrics, separated by commas; without it, all of the collectors that "
-    "are "
-    "on.\n"
+    "are on.\n"
     "  --label=NAME=VALUE   A label for all series, such as the job and instance that scrapes have; "
     "repeatable.\n";
 
@@ -283,7 +282,8 @@ int RunBackfill(const std::vector<std::string>& arguments) {
   const std::int64_t now = replay.Open();
   const Grid grid = GridOf(given, ReadManifest(given.output), config, replay.calendar(), now);
   const std::vector<Window> windows = WindowsOf(grid, size, accounting.epoch, replay.calendar());
-  if (windows.empty()) throw std::runtime_error("no multiple of --step lies between --from and --to");
+  if (windows.empty())
+    throw std::runtime_error("there is no moment between --from and --to: they are multiples of --step");
   AgreeOnManifest(given.output, ParametersOf(given, config, options.collectors, grid));
   std::size_t moments = 0;
   for (const Window& window : windows) moments += window.times.size();

@@ -68,7 +68,7 @@ Check CheckJobRows(const Request& request, const slurmdb::Calendar& calendar,
         false, "job rows do not go back before the period, and usage, which would tell why, cannot be read");
   const std::int64_t kept_from = cluster.JobsKeptFrom(calendar, request.window.from, request.as_of);
   if (kept_from <= request.window.from) return check(true, "no usage is older than the oldest job row");
-  return check(false, fmt::format("rows of jobs that ended before {} are gone, the period began before",
+  return check(false, fmt::format("job rows go back to {}, usage goes back further: rows were purged",
                                   calendar.Text(kept_from)));
 }
 

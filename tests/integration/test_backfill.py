@@ -151,10 +151,15 @@ def test_counters_rise_from_zero(newest: Released, tmp_path: Path, size: str) ->
     flags = {"from": "2025-06-01", "to": history.END, "step": "1h", "format": "victoriametrics", "window": size}
     past = pages(filled(newest, tmp_path / "to", **(flags | MONTHLY)))
     first: dict[object, int] = {}
+    last: dict[object, float] = {}
     for moment, page in sorted(past.items()):
         for key, value in page.values.items():
-            if COUNTER.search(key[0]) and first.setdefault(key, moment) == moment:
+            if not COUNTER.search(key[0]):
+                continue
+            if first.setdefault(key, moment) == moment:
                 assert value == 0, f"{key} begins with {value} at {moment}"
+            assert value >= last.get(key, 0), f"{key} falls to {value} at {moment}"
+            last[key] = value
     assert len(set(first.values())) > 2, "all begin at once"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Start
+from tests.integration.conftest import RunOnce, Start
 from tests.integration.database import Accounting, execute
 from tests.integration.exporter import flags_for
 from tests.integration.samples import Samples
@@ -21,6 +21,7 @@ from tests.support.values import JobState
 MAY, JUNE = (int(datetime(2025, month, 1, tzinfo=UTC).timestamp()) for month in (5, 6))
 SETTLE = 10
 CLUSTER = "alpha"
+SLOW = ("slurmdbd_transactions_total", "slurmdbd_jobs_unmeasured_total")  # of collectors that need not come in each poll
 
 
 @pytest.fixture
@@ -36,6 +37,8 @@ def turn(server: PrivateMariaDB) -> Iterator[Accounting]:
         writer.start(job, at=JUNE + start)
         if end is not None:
             writer.end(job, JobState.COMPLETED, at=JUNE + end)
+    made.clock.now = JUNE + 30
+    writer.add_account("biology")  # the only transaction of June
     yield made
     execute(server, "set global init_connect = ''")
     made.close()
@@ -80,3 +83,21 @@ def test_the_old_month_is_shown_as_a_whole(turn: Accounting, start: Start, tmp_p
         time.sleep(0.02)
     assert seen == wanted
     assert sum(wanted[0].values()) < sum(wanted[1].values())
+
+
+def test_collectors_that_come_later_begin_anew_too(turn: Accounting, start: Start, once: RunOnce, tmp_path: Path) -> None:
+    """They show the old month when the others are in the new one: nothing of that is held against the new one."""
+    changes = {"counter__epoch": "month", "counter__settle": f"{SETTLE}s", "state__directory": str(tmp_path)}
+    slow = {f"collector.{name}.interval": "3s" for name in ("audit", "efficiency")}
+    tell(turn.server, JUNE - 40 + SETTLE)
+    exporter = start(flags_for(turn.server, **changes) | slow)
+    before = exporter.page()
+    tell(turn.server, JUNE + 90 + SETTLE)
+    wanted = once({name: value for name, value in exporter.flags.items() if not name.startswith(("state", "web"))} | {"as-of": JUNE + 90}).samples
+
+    def slow_ones(page: Samples) -> dict[object, float]:
+        return {key: value for key, value in page.values.items() if key[0] in SLOW}
+
+    exporter.wait_for(lambda page: slow_ones(page) == slow_ones(wanted), "June's counters of audit and efficiency")
+    assert {name for name, _ in slow_ones(wanted)} == set(SLOW)
+    assert sum(slow_ones(before).values()) > sum(slow_ones(wanted).values())

@@ -87,7 +87,7 @@ def test_every_release_is_read_by_index(released: dict[str, Released], release: 
                 assert step.access in ("range", "ref", "eq_ref", "const"), f"{step}: {statement}"
                 assert re.fullmatch(INDEXES[purpose], step.index), f"{step}: {statement}"
                 assert "filesort" not in step.extra, f"{step}: {statement}"
-    elsewhere = set() if release == "22.05" else {"usage-within"}
+    elsewhere = {"usage-within-by-id"} if release == "22.05" else {"usage-within"}
     assert seen == INDEXES.keys() - elsewhere, "some statements were not seen"
 
 
@@ -384,7 +384,7 @@ def test_a_young_cluster_is_complete_and_a_purged_one_is_not(accounting: Account
     writer.execute(f"delete from {writer.table('%_last_ran_table')}")
     writer.execute(f"insert into {writer.table('%_last_ran_table')} values (%s, %s, %s)", (hour, hour // 86400 * 86400, hour // 86400 * 86400))
     check = history_check()
-    assert not check["ok"] and "are gone" in check["text"], check
+    assert not check["ok"] and "rows were purged" in check["text"], check
 
 
 def test_columns_that_are_not_granted_are_done_without(steady: Accounting) -> None:

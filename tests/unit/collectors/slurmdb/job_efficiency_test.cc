@@ -224,5 +224,27 @@ TEST(JobEfficiencyTest, AnOpenStepIsWaitedForAWhile) {
   EXPECT_EQ(used(kEpoch + 700), 7'000'000U);
 }
 
+// The next period does not know the row.
+TEST(JobEfficiencyTest, NoStepIsWaitedForWhenThePeriodIsOver) {
+  LedgerOptions options;
+  options.rule = Rule::kEfficiency;
+  options.epoch = kEpoch;
+  options.until = kEpoch + 300;
+  FakeJobTable table;
+  const std::uint64_t e = kEpoch;
+  FakeJob& job = table.Add({0, 1, e, e + 100, e + 200, 6});
+  job.steps.any = true;
+  job.steps.open = true;
+  job.steps.cpu_microseconds = 5'000'000;
+  for (const std::int64_t as_of : {kEpoch + 299, kEpoch + 300, kEpoch + 350}) {
+    JobLedger ledger(options);
+    ledger.Recount(table, {as_of, as_of, false});
+    ledger.Update(table, {as_of, as_of, false});
+    const std::uint64_t used =
+        ledger.groups().empty() ? 0 : static_cast<std::uint64_t>(EfficiencyOf(ledger)[1].cpu_used);
+    EXPECT_EQ(used, as_of < options.until ? 0U : 5'000'000U) << as_of;
+  }
+}
+
 }  // namespace
 }  // namespace slurmdb
