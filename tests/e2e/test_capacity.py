@@ -153,7 +153,7 @@ class Live:
 
     def compare_nodes(self, moment: str, *expected: str) -> Page:
         """`expected`: nodes that have to be away now, so that the comparison is not one of nothing."""
-        wait_until(lambda: self.away().keys() == set(expected), f"{expected} to be away {moment}: {self.events()}", 40, 0.5)
+        wait_until(lambda: self.away().keys() == set(expected), f"{expected} to be away {moment}: {self.events()}", 120, 0.5)
         judged, page = self.away(), self.page()
         # What the controller itself says of them; reasons are cut to their first line there.
         for node, (state, _, _, _) in judged.items():
