@@ -71,7 +71,9 @@ def newest(released: dict[str, Released]) -> Iterator[Released]:
 @pytest.mark.parametrize("release", RELEASES)
 def test_it_is_the_page_of_each_moment(released: dict[str, Released], tmp_path: Path, release: str) -> None:
     one, chance = released[release], random.Random(release)
-    for epoch in (MONTHLY, {"counter.epoch": history.EPOCH}):
+    # Where counters begin is the same matter in every release.
+    epochs = (MONTHLY, {"counter.epoch": history.EPOCH}) if release in (RELEASES[0], RELEASES[-1]) else (MONTHLY,)
+    for epoch in epochs:
         start = {"from": history.EPOCH} if "timezone" not in epoch else {}
         past = pages(filled(one, tmp_path / epoch["counter.epoch"], **(DAYS | PRICES | epoch | start)))
         assert len(past) > 15
