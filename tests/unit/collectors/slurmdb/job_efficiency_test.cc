@@ -198,17 +198,27 @@ TEST(JobEfficiencyTest, GarbageStaysWithinBounds) {
   EXPECT_EQ(Observation(efficiency, Observed::kMemoryEfficiency), std::int64_t{1} << 50);
 }
 
-TEST(JobEfficiencyTest, AnOpenStepIsWaitedForAWhile) {
+LedgerOptions SinceTheEpoch() {
   LedgerOptions options;
   options.rule = Rule::kEfficiency;
   options.epoch = kEpoch;
-  FakeJobTable table;
+  return options;
+}
+
+// A job that ended 200 s after the epoch, while one of its steps goes on.
+FakeJob& AddWithOpenStep(FakeJobTable& table) {
   const std::uint64_t e = kEpoch;
   FakeJob& job = table.Add({0, 1, e, e + 100, e + 200, 6});
   job.steps.any = true;
   job.steps.open = true;
   job.steps.cpu_microseconds = 5'000'000;
-  JobLedger ledger(options);
+  return job;
+}
+
+TEST(JobEfficiencyTest, AnOpenStepIsWaitedForAWhile) {
+  FakeJobTable table;
+  FakeJob& job = AddWithOpenStep(table);
+  JobLedger ledger(SinceTheEpoch());
   const auto used = [&](std::int64_t as_of) {
     const Moment moment{as_of + 60, as_of, true};
     if (ledger.NeedsRecount(moment)) ledger.Recount(table, moment);
@@ -226,16 +236,10 @@ TEST(JobEfficiencyTest, AnOpenStepIsWaitedForAWhile) {
 
 // The next period does not know the row.
 TEST(JobEfficiencyTest, NoStepIsWaitedForWhenThePeriodIsOver) {
-  LedgerOptions options;
-  options.rule = Rule::kEfficiency;
-  options.epoch = kEpoch;
+  LedgerOptions options = SinceTheEpoch();
   options.until = kEpoch + 300;
   FakeJobTable table;
-  const std::uint64_t e = kEpoch;
-  FakeJob& job = table.Add({0, 1, e, e + 100, e + 200, 6});
-  job.steps.any = true;
-  job.steps.open = true;
-  job.steps.cpu_microseconds = 5'000'000;
+  AddWithOpenStep(table);
   for (const std::int64_t as_of : {kEpoch + 299, kEpoch + 300, kEpoch + 350}) {
     JobLedger ledger(options);
     ledger.Recount(table, {as_of, as_of, false});
